@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The guest's file system: busybox, numactl, the module and its helpers."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from .topology import Topology
+
+TOOLS = ("numactl", "migratepages", "numastat", "memhog")
+HELPERS = ("numaweave-guest", "numaweave-plan")
+FOLDERS = "bin dev etc guest lib lib64 modules copy proc root sbin sys tmp usr/bin usr/sbin"
+INIT = Path(__file__).with_name("init")
+
+
+class GuestError(Exception):
+    """Something that the guest needs is missing or does not fit."""
+
+
+@dataclass
+class Load:
+    """One --load: a module of /modules by name, or a file; and its parameters."""
+
+    module: str | Path
+    parameters: list[str]
+
+    @classmethod
+    def parse(cls, text: str, path_of: Callable[[str], Path]) -> Load:
+        module, *parameters = text.split(":")
+        if "/" in module or module.endswith(".ko"):
+            return cls(path_of(module), parameters)
+        return cls(module, parameters)
+
+
+@dataclass
+class Contents:
+    """What one run puts into its guest."""
+
+    topology: Topology
+    command: list[str]
+    loads: list[Load]
+    copies: list[Path]
+    terminal: tuple[int, int, str] | None  # rows, columns, TERM
+
+
+def build(contents: Contents, build_dir: Path, kernel: str, scratch: Path) -> Path:
+    """Packs the initramfs into `scratch` and returns its path."""
+    tree = scratch / "root"
+    for folder in FOLDERS.split():
+        (tree / folder).mkdir(parents=True)
+    userland(tree)
+    helpers(tree, build_dir)
+    for module in sorted((build_dir / "modules" / kernel).rglob("*.ko")):
+        shutil.copy(module, tree / "modules" / module.name)
+    loads = [load_command(load, tree) for load in contents.loads]
+    for path in contents.copies:
+        if not path.is_file():
+            raise GuestError(f"--copy {path}: no such file")
+        shutil.copy(path, tree / "copy" / path.name)
+    shutil.copy(INIT, tree / "init")
+    (tree / "init").chmod(0o755)
+
+    (tree / "topology.json").write_text(json.dumps(contents.topology.resolved()) + "\n")
+    guest = tree / "guest"
+    (guest / "name").write_text(contents.topology.name + "\n")
+    (guest / "load").write_text("".join(loads))
+    (guest / "command").write_text(f"exec {shlex.join(contents.command)}\n")
+    if contents.terminal:
+        (guest / "terminal").write_text("{} {} {}\n".format(*contents.terminal))
+    return pack(tree, scratch / "initramfs.cpio")
+
+
+def userland(tree: Path) -> None:
+    shutil.copy("/usr/bin/busybox", tree / "bin/busybox")
+    applets = subprocess.run(
+        ["busybox", "--list-full"], check=True, capture_output=True, text=True
+    ).stdout.split()
+    for applet in applets:
+        link = tree / applet
+        link.parent.mkdir(parents=True, exist_ok=True)
+        if not link.exists():
+            link.symlink_to("/bin/busybox")
+    for tool in TOOLS:
+        source = shutil.which(tool)
+        if not source:
+            raise GuestError(f"{tool} is missing in the build root: run 'make setup'")
+        shutil.copy(source, tree / "usr/bin" / tool)
+        for library in libraries(source):
+            target = tree / library.lstrip("/")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(library, target)
+
+
+def libraries(program: str) -> list[str]:
+    listing = subprocess.run(["ldd", program], check=True, capture_output=True, text=True).stdout
+    return re.findall(r"(/\S+) \(0x", listing)
+
+
+def helpers(tree: Path, build_dir: Path) -> None:
+    for name in HELPERS:
+        program = build_dir / "target/x86_64-unknown-linux-gnu/release" / name
+        if program.is_file():
+            shutil.copy(program, tree / "bin" / name)
+
+
+def load_command(load: Load, tree: Path) -> str:
+    if isinstance(load.module, Path):
+        if not load.module.is_file():
+            raise GuestError(f"--load {load.module}: no such file")
+        name = load.module.name
+        shutil.copy(load.module, tree / "modules" / name)
+    else:
+        name = f"{load.module}.ko"
+        if not (tree / "modules" / name).is_file():
+            present = ", ".join(sorted(p.stem for p in (tree / "modules").iterdir())) or "none"
+            raise GuestError(f"--load {load.module}: not built (modules there: {present})")
+    return shlex.join(["insmod", f"/modules/{name}", *load.parameters]) + "\n"
+
+
+def pack(tree: Path, archive: Path) -> Path:
+    names = sorted(str(path.relative_to(tree)) for path in tree.rglob("*"))
+    with archive.open("wb") as out:
+        subprocess.run(
+            ["cpio", "--quiet", "-o", "-H", "newc", "-R", "0:0"],
+            cwd=tree,
+            input="\n".join(names).encode(),
+            stdout=out,
+            check=True,
+        )
+    return archive

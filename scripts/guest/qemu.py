@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: GPL-2.0
+"""QEMU's command line for a topology, and whether KVM can run it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from .topology import Topology
+
+QEMU = "qemu-system-x86_64"
+DATA_TYPES = {
+    "latency": "access-latency",
+    "bandwidth": "access-bandwidth",
+    "read_bandwidth": "read-bandwidth",
+    "write_bandwidth": "write-bandwidth",
+}
+
+PROBE_SECONDS = 20
+KVM = ("-accel", "kvm", "-cpu", "host")
+TCG = ("-accel", "tcg,thread=multi", "-cpu", "max")
+
+
+@dataclass
+class Channels:
+    """The guest's serial ports, as file descriptors that QEMU inherits."""
+
+    console: int
+    stdio: int
+    control: int
+
+
+def kvm_usable(kernel: Path, cache: Path) -> bool:
+    """Whether KVM really runs a guest; asked once a boot of this machine."""
+    if not os.access("/dev/kvm", os.R_OK | os.W_OK):
+        return False
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    try:
+        known, answer = cache.read_text().split()
+        if known == boot:
+            return answer == "yes"
+    except (OSError, ValueError):
+        pass
+    usable = probe_kvm(kernel)
+    cache.write_text(f"{boot} {'yes' if usable else 'no'}\n")
+    return usable
+
+
+def probe_kvm(kernel: Path) -> bool:
+    """Boots the kernel up to its panic for want of a root file system.
+
+    Less proves nothing: there are machines where KVM starts and runs a few
+    instructions, but no kernel.
+    """
+    command = [
+        *(QEMU, *KVM, "-machine", "q35", "-m", "512", "-nodefaults", "-display", "none"),
+        *("-no-reboot", "-serial", "stdio", "-kernel", str(kernel)),
+        *("-append", "console=ttyS0 panic=-1"),
+    ]
+    try:
+        done = subprocess.run(
+            command, capture_output=True, stdin=subprocess.DEVNULL, timeout=PROBE_SECONDS
+        )
+    except subprocess.TimeoutExpired:
+        return False
+    return done.returncode == 0 and b"Kernel panic - not syncing: VFS" in done.stdout
+
+
+def command(
+    topology: Topology, kernel: Path, initramfs: Path, append: str, kvm: bool, channels: Channels
+) -> list[str]:
+    hmat = "on" if topology.matrices else "off"
+    args = [QEMU, "-no-user-config", "-nodefaults", "-display", "none", "-no-reboot"]
+    args += ["-name", f"numaweave-{topology.name}"]
+    args += ["-machine", f"q35,hmat={hmat},usb=off,vmport=off"]
+    args += KVM if kvm else TCG
+    args += ["-kernel", str(kernel), "-initrd", str(initramfs), "-append", append]
+    args += memory(topology) + numa(topology)
+    for index, (irq, fd) in enumerate(
+        [(4, channels.console), (3, channels.stdio), (5, channels.control)]
+    ):
+        # An interrupt of its own for each port: QEMU does not share ISA lines.
+        args += ["-chardev", f"socket,id=serial{index},fd={fd}"]
+        args += ["-device", f"isa-serial,index={index},irq={irq},chardev=serial{index}"]
+    return args
+
+
+def memory(topology: Topology) -> list[str]:
+    hotplug = [(i, node.hotplug_mb) for i, node in enumerate(topology.nodes) if node.hotplug_mb]
+    size = f"{topology.memory_mb}M"
+    if hotplug:
+        maximum = topology.memory_mb + sum(mb for _, mb in hotplug) + 1024
+        size += f",slots={len(hotplug)},maxmem={maximum}M"
+    args = ["-m", size, "-smp", f"{topology.cpus},sockets={topology.cpus},cores=1,threads=1"]
+    for i, node in enumerate(topology.nodes):
+        if node.memory_mb:
+            args += ["-object", f"memory-backend-ram,id=ram{i},size={node.memory_mb}M"]
+    for i, mb in hotplug:
+        args += ["-object", f"memory-backend-ram,id=dimm{i},size={mb}M"]
+        args += ["-device", f"pc-dimm,id=slot{i},memdev=dimm{i},node={i}"]
+    return args
+
+
+def numa(topology: Topology) -> list[str]:
+    args = []
+    for i, node in enumerate(topology.nodes):
+        option = f"node,nodeid={i}"
+        if topology.matrices:
+            option += f",initiator={node.initiator}"
+        if node.memory_mb:
+            option += f",memdev=ram{i}"
+        args += ["-numa", option]
+        for cpu in node.cpus:
+            args += ["-numa", f"cpu,node-id={i},socket-id={cpu}"]
+    for i, row in enumerate(topology.distances):
+        for j, distance in enumerate(row):
+            if i != j:
+                args += ["-numa", f"dist,src={i},dst={j},val={distance}"]
+    for kind, matrix in topology.matrices.items():
+        for row, initiator in enumerate(topology.initiators):
+            for target, value in enumerate(matrix[row]):
+                if value:
+                    unit = f"latency={value}" if kind == "latency" else f"bandwidth={value}M"
+                    args += [
+                        "-numa",
+                        f"hmat-lb,initiator={initiator},target={target},hierarchy=memory,"
+                        f"data-type={DATA_TYPES[kind]},{unit}",
+                    ]
+    return args
