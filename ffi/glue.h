@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * C that Rust cannot express: macros and static inlines of kernel headers as
+ * functions, module parameters that users type as words, trace points. No
+ * logic lives here.
+ */
+#ifndef NUMAWEAVE_GLUE_H
+#define NUMAWEAVE_GLUE_H
+
+#include <linux/types.h>
+
+struct fprobe;
+struct ftrace_regs;
+
+/* Longest value of a word-valued module parameter, its NUL included. */
+#define NUMAWEAVE_PARAM_SIZE 16
+
+extern char numaweave_param_publish[NUMAWEAVE_PARAM_SIZE];
+extern char numaweave_param_algorithm[NUMAWEAVE_PARAM_SIZE];
+extern char numaweave_param_metric[NUMAWEAVE_PARAM_SIZE];
+extern char numaweave_param_max_cycle[NUMAWEAVE_PARAM_SIZE];
+extern char numaweave_param_target[NUMAWEAVE_PARAM_SIZE];
+extern char numaweave_param_auto[NUMAWEAVE_PARAM_SIZE];
+
+int numaweave_register_fprobe(struct fprobe *fp, const char *symbol);
+int numaweave_unregister_fprobe(struct fprobe *fp);
+unsigned long numaweave_ftrace_argument(struct ftrace_regs *fregs, unsigned int n);
+unsigned long numaweave_call_canary(void);
+
+void numaweave_trace_perf_update(unsigned int node, u32 read, u32 write,
+				 const char *origin, size_t length);
+bool numaweave_trace_weights_enabled(void);
+void numaweave_trace_weights(u64 generation, unsigned int node, u32 bandwidth,
+			     u8 weight);
+
+#endif /* NUMAWEAVE_GLUE_H */

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Probes at the entry of kernel functions.
+//!
+//! C header: `include/linux/fprobe.h`
+
+use super::ffi;
+use core::marker::PhantomPinned;
+use kernel::{container_of, error::to_result, prelude::*, str::CStr, types::Opaque};
+
+/// What is called at the entry of a probed function.
+pub(crate) trait EntryHandler: Send + Sync + 'static {
+    /// Handles one call of the probed function.
+    ///
+    /// Runs in the caller's context with preemption off: it must not sleep, and it delays the
+    /// function it watches.
+    fn entry(&self, arguments: &Arguments);
+}
+
+/// The arguments of a probed call.
+///
+/// # Invariants
+///
+/// The registers are those of a probed call that is being made.
+pub(crate) struct Arguments(*mut ffi::ftrace_regs);
+
+impl Arguments {
+    /// Returns the `n`-th argument, from 0, as the register holds it.
+    pub(crate) fn get(&self, n: u32) -> usize {
+        // SAFETY: By the type invariant the registers are valid; the function reads them only.
+        unsafe { ffi::numaweave_ftrace_argument(self.0, n) }
+    }
+}
+
+/// A registered entry probe on one function of the kernel.
+///
+/// Dropping it waits until no handler runs any more; may sleep.
+///
+/// # Invariants
+///
+/// `fprobe` is registered from the end of the initializer until the drop.
+#[pin_data(PinnedDrop)]
+pub(crate) struct Fprobe<H: EntryHandler> {
+    #[pin]
+    fprobe: Opaque<ffi::fprobe>,
+    handler: H,
+    #[pin]
+    _pin: PhantomPinned,
+}
+
+// SAFETY: The C struct may be unregistered from any thread, and `H` is `Send`.
+unsafe impl<H: EntryHandler> Send for Fprobe<H> {}
+// SAFETY: Through a shared reference only `handler` can be used, and `H` is `Sync`.
+unsafe impl<H: EntryHandler> Sync for Fprobe<H> {}
+
+impl<H: EntryHandler> Fprobe<H> {
+    /// Probes the function `symbol` of the kernel proper. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `ENOENT` or `EINVAL` where the kernel has no such function or cannot trace it,
+    /// `EOPNOTSUPP` where it has no fprobe, `ENOMEM`.
+    pub(crate) fn register(symbol: &'static CStr, handler: H) -> impl PinInit<Self, Error> {
+        try_pin_init!(Self {
+            handler,
+            _pin: PhantomPinned,
+            fprobe <- Opaque::try_ffi_init(|slot: *mut ffi::fprobe| {
+                // SAFETY: `slot` is valid for writes, and all fields of an fprobe may be zero.
+                unsafe { slot.write_bytes(0, 1) };
+                // SAFETY: `slot` was just initialized.
+                unsafe { (*slot).entry_handler = Some(Self::entry_callback) };
+                // SAFETY: `slot` is an fprobe in pinned memory with `handler` initialized before
+                // it, so that the callback may run at once; `symbol` is NUL-terminated and outlives
+                // the call.
+                to_result(unsafe {
+                    ffi::numaweave_register_fprobe(slot, symbol.as_char_ptr())
+                })
+            }),
+        }? Error)
+    }
+
+    /// Returns the handler.
+    pub(crate) fn handler(&self) -> &H {
+        &self.handler
+    }
+
+    /// Hands one call of the probed function to the handler.
+    ///
+    /// # Safety
+    ///
+    /// `fprobe` must be the `fprobe` of a live `Fprobe<H>` and `regs` the registers of the call.
+    unsafe extern "C" fn entry_callback(
+        fprobe: *mut ffi::fprobe,
+        _entry_ip: usize,
+        _ret_ip: usize,
+        regs: *mut ffi::ftrace_regs,
+        _entry_data: *mut c_void,
+    ) -> c_int {
+        let fprobe = fprobe.cast::<Opaque<ffi::fprobe>>();
+        // SAFETY: By the contract `fprobe` is embedded in a `Self`.
+        let this = unsafe { container_of!(fprobe, Self, fprobe) };
+        // SAFETY: By the contract it is alive; nothing holds a mutable reference to a pinned,
+        // registered probe.
+        let this = unsafe { &*this };
+        // INVARIANT: By the contract these are the registers of the call.
+        this.handler.entry(&Arguments(regs));
+        0
+    }
+}
+
+#[pinned_drop]
+impl<H: EntryHandler> PinnedDrop for Fprobe<H> {
+    fn drop(self: Pin<&mut Self>) {
+        // SAFETY: By the type invariant the probe is registered. The call returns when no handler
+        // runs any more, so `handler` may be dropped after it. It fails only for a probe that is
+        // not registered.
+        unsafe { ffi::numaweave_unregister_fprobe(self.fprobe.get()) };
+    }
+}
+
+/// Calls a harmless function of the kernel, [`CANARY`].
+///
+/// A probe on it that does not see this call shows that fprobes see nothing at present
+/// (`kernel.ftrace_enabled=0` does that without an error). Any context.
+pub(crate) fn call_canary() {
+    // SAFETY: The function has no requirements.
+    unsafe { ffi::numaweave_call_canary() };
+}
+
+/// The function that [`call_canary()`] calls.
+pub(crate) const CANARY: &CStr = c"gcd";

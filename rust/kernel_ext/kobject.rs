@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Directories and attributes in sysfs.
+//!
+//! A [`Directory`] is a kobject with a fixed list of [`Attribute`]s that all work on one piece of
+//! data:
+//!
+//! ```ignore
+//! struct Lamp { brightness: Atomic<u32> }
+//!
+//! static ATTRIBUTES: &[Attribute<Lamp>] = &[Attribute::rw(
+//!     c"brightness",
+//!     |lamp, out| Ok(writeln!(out, "{}", lamp.brightness.load(Relaxed))?),
+//!     |lamp, input| Ok(lamp.brightness.store(parse(input)?, Relaxed)),
+//! )];
+//!
+//! let lamps = Directory::create(c"lamp", Parent::Kernel, ATTRIBUTES, lamp)?;
+//! ```
+//!
+//! The kobject itself belongs to the kernel (`kobject_create_and_add()`): its release function is
+//! not in the module, so that the module can go away as soon as the directory is gone, also where
+//! `CONFIG_DEBUG_KOBJECT_RELEASE` delays the release.
+//!
+//! C headers: `include/linux/kobject.h`, `include/linux/sysfs.h`
+
+use super::alloc;
+use core::ptr::NonNull;
+use kernel::{
+    bindings,
+    container_of,
+    error::{from_result, to_result},
+    page::PAGE_SIZE,
+    prelude::*,
+    str::{CStr, Formatter},
+};
+
+/// Writes an attribute's value to its reader. May sleep.
+pub(crate) type Show<D> = fn(&D, &mut Formatter<'_>) -> Result;
+
+/// Takes what a writer wrote, at most a page, with the newline if there was one. May sleep.
+pub(crate) type Store<D> = fn(&D, &[u8]) -> Result;
+
+/// One file of a directory.
+pub(crate) struct Attribute<D: 'static> {
+    name: &'static CStr,
+    show: Show<D>,
+    store: Option<Store<D>>,
+}
+
+impl<D> Attribute<D> {
+    /// A file that all may read (0444).
+    pub(crate) const fn ro(name: &'static CStr, show: Show<D>) -> Self {
+        Self {
+            name,
+            show,
+            store: None,
+        }
+    }
+
+    /// A file that all may read and root may write (0644).
+    pub(crate) const fn rw(name: &'static CStr, show: Show<D>, store: Store<D>) -> Self {
+        Self {
+            name,
+            show,
+            store: Some(store),
+        }
+    }
+}
+
+/// An attribute in the form that the kernel's `kobj_sysfs_ops` want.
+///
+/// # Invariants
+///
+/// `data` is valid while the file exists.
+#[repr(C)]
+struct File<D: 'static> {
+    attribute: bindings::kobj_attribute,
+    operations: &'static Attribute<D>,
+    data: NonNull<D>,
+}
+
+impl<D: Send + Sync> File<D> {
+    fn new(operations: &'static Attribute<D>, data: NonNull<D>) -> Self {
+        let mut attribute = bindings::kobj_attribute {
+            show: Some(Self::show_callback),
+            ..Default::default()
+        };
+        attribute.attr.name = operations.name.as_char_ptr();
+        attribute.attr.mode = 0o444;
+        if operations.store.is_some() {
+            attribute.store = Some(Self::store_callback);
+            attribute.attr.mode = 0o644;
+        }
+        #[cfg(CONFIG_DEBUG_LOCK_ALLOC)]
+        {
+            // One class for all: no file of ours is removed from within another's operation.
+            attribute.attr.key = kernel::sync::static_lock_class!().as_ptr();
+        }
+        Self {
+            attribute,
+            operations,
+            data,
+        }
+    }
+
+    /// Shows the attribute.
+    ///
+    /// # Safety
+    ///
+    /// `attribute` must be the `attribute` of a live `File<D>`, and `page` a page of memory.
+    unsafe extern "C" fn show_callback(
+        _kobj: *mut bindings::kobject,
+        attribute: *mut bindings::kobj_attribute,
+        page: *mut c_char,
+    ) -> isize {
+        // SAFETY: By the contract `attribute` is embedded in a live `Self`.
+        let this = unsafe { &*container_of!(attribute, Self, attribute) };
+        // SAFETY: By the type invariant `data` is valid while the file exists, and the kernel
+        // removes no file while an operation on it runs.
+        let data = unsafe { this.data.as_ref() };
+        // SAFETY: By the contract `page` is a page that is ours during the call; sysfs zeroed it.
+        let page = unsafe { core::slice::from_raw_parts_mut(page.cast::<u8>(), PAGE_SIZE) };
+        from_result(|| {
+            let mut out = Formatter::new(page);
+            (this.operations.show)(data, &mut out)?;
+            Ok(isize::try_from(out.bytes_written())?)
+        })
+    }
+
+    /// Stores to the attribute.
+    ///
+    /// # Safety
+    ///
+    /// `attribute` must be the `attribute` of a live `File<D>`, and `buffer` valid for reads of
+    /// `count` bytes.
+    unsafe extern "C" fn store_callback(
+        _kobj: *mut bindings::kobject,
+        attribute: *mut bindings::kobj_attribute,
+        buffer: *const c_char,
+        count: usize,
+    ) -> isize {
+        // SAFETY: By the contract `attribute` is embedded in a live `Self`.
+        let this = unsafe { &*container_of!(attribute, Self, attribute) };
+        // SAFETY: By the type invariant `data` is valid while the file exists, and the kernel
+        // removes no file while an operation on it runs.
+        let data = unsafe { this.data.as_ref() };
+        // SAFETY: By the contract `buffer` has `count` bytes.
+        let input = unsafe { core::slice::from_raw_parts(buffer.cast::<u8>(), count) };
+        from_result(|| {
+            let store = this.operations.store.ok_or(EACCES)?;
+            store(data, input)?;
+            Ok(isize::try_from(count)?)
+        })
+    }
+}
+
+/// Where a directory is made.
+pub(crate) enum Parent<'a, D: 'static> {
+    /// In `/sys/kernel`.
+    Kernel,
+    /// In another directory of ours, which must outlive the new one: see [`Directory`].
+    Directory(&'a Directory<D>),
+}
+
+/// A directory in sysfs with its files.
+///
+/// Dropping it removes the files and waits for running operations on them: never drop it from an
+/// operation on one of its own files or under a lock that these take. Drop the directories inside
+/// it first: they vanish from sysfs with it in any case.
+///
+/// # Invariants
+///
+/// `kobj` is a kobject that was added to sysfs and whose last reference but sysfs's is ours.
+pub(crate) struct Directory<D: 'static> {
+    kobj: NonNull<bindings::kobject>,
+    // Dropped after the files are gone. The files point into `_data`; `_files` never grows.
+    _files: KVec<File<D>>,
+    _data: KBox<D>,
+}
+
+// SAFETY: Kobjects may be used and removed from any thread; `D` is `Send`.
+unsafe impl<D: Send + Sync> Send for Directory<D> {}
+// SAFETY: All that is done through a shared reference is thread-safe; `D` is `Sync`.
+unsafe impl<D: Send + Sync> Sync for Directory<D> {}
+
+impl<D: Send + Sync + 'static> Directory<D> {
+    /// Makes the directory `name` in `parent` with one file for each of `attributes`, which work on
+    /// `data`. May sleep. On failure nothing is left in sysfs.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`, also where the directory exists already, as the kernel does not tell them apart.
+    pub(crate) fn create<P>(
+        name: &CStr,
+        parent: Parent<'_, P>,
+        attributes: &'static [Attribute<D>],
+        data: D,
+    ) -> Result<Self> {
+        let mut data = alloc::boxed(data)?;
+        let pointer = NonNull::from(&mut *data);
+        let mut files = alloc::with_capacity(attributes.len())?;
+        for attribute in attributes {
+            // INVARIANT: The data is boxed and outlives the file, see `Drop`.
+            files
+                .push_within_capacity(File::new(attribute, pointer))
+                .map_err(|_| ENOMEM)?;
+        }
+        let parent = match parent {
+            // SAFETY: `kernel_kobj` is set during boot and never changes.
+            Parent::Kernel => unsafe { bindings::kernel_kobj },
+            Parent::Directory(directory) => directory.kobj.as_ptr(),
+        };
+        // SAFETY: `name` is NUL-terminated and copied; `parent` is a kobject in sysfs.
+        let kobj = unsafe { bindings::kobject_create_and_add(name.as_char_ptr(), parent) };
+        // INVARIANT: The kobject was just added, and the reference is ours.
+        let directory = Self {
+            kobj: NonNull::new(kobj).ok_or(ENOMEM)?,
+            _files: files,
+            _data: data,
+        };
+        for file in &directory._files {
+            // SAFETY: By the type invariant the kobject is in sysfs. The attribute stays at its
+            // place until the file is removed, as the vector owns it and never grows.
+            to_result(unsafe {
+                bindings::sysfs_create_file_ns(kobj, &file.attribute.attr, core::ptr::null())
+            })?;
+        }
+        Ok(directory)
+    }
+
+    /// Wakes those who poll the file `name`. May sleep.
+    pub(crate) fn notify(&self, name: &CStr) {
+        // SAFETY: By the type invariant the kobject is valid; `name` is NUL-terminated and only
+        // looked up.
+        unsafe {
+            bindings::sysfs_notify(self.kobj.as_ptr(), core::ptr::null(), name.as_char_ptr())
+        };
+    }
+}
+
+impl<D: 'static> Drop for Directory<D> {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariant the kobject is valid. This removes the files and waits for
+        // running operations, after which nothing refers to `_files` and `_data`.
+        unsafe { bindings::kobject_del(self.kobj.as_ptr()) };
+        // SAFETY: By the type invariant the reference is ours.
+        unsafe { bindings::kobject_put(self.kobj.as_ptr()) };
+    }
+}

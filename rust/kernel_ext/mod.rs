@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Safe abstractions that the kernel crate lacks.
+//!
+//! All unsafe code of the module lives in this folder. Each file wraps one facility of the kernel
+//! and knows nothing of the module's policy, so that it could be proposed to `rust/kernel` as it
+//! is.
+
+pub(crate) mod alloc;
+pub(crate) mod coordinates;
+pub(crate) mod device_attribute;
+mod ffi;
+pub(crate) mod fprobe;
+pub(crate) mod kernfs;
+pub(crate) mod kobject;
+pub(crate) mod node;
+pub(crate) mod node_notifier;
+pub(crate) mod number;
+pub(crate) mod param;
+pub(crate) mod rcu;
+mod report;
+pub(crate) mod trace;
+pub(crate) mod weighted_interleave;
+pub(crate) mod work;

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! NUMA node ids and the kernel's node states.
+//!
+//! C header: `include/linux/nodemask.h`
+
+use kernel::{
+    bindings,
+    prelude::*,
+    sync::atomic::{atomic_load, Relaxed},
+};
+
+/// A NUMA node id that this kernel can have.
+///
+/// # Invariants
+///
+/// The id is smaller than `nr_node_ids`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct NodeId(u16);
+
+/// Returns the number of node ids of this machine: one more than the highest possible id.
+pub(crate) fn nr_node_ids() -> u16 {
+    // SAFETY: `nr_node_ids` is written during boot only, long before any module loads.
+    let ids = unsafe { bindings::nr_node_ids };
+    // MAX_NUMNODES is at most 1024.
+    u16::try_from(ids).unwrap_or(u16::MAX)
+}
+
+impl NodeId {
+    /// Returns the node with this id, or [`None`] where this machine has no such id.
+    pub(crate) fn new(id: impl TryInto<u16>) -> Option<Self> {
+        let id = id.try_into().ok()?;
+        // INVARIANT: Just compared with `nr_node_ids`.
+        (id < nr_node_ids()).then_some(Self(id))
+    }
+
+    /// Returns all node ids of this machine in ascending order, with memory or not.
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
+        // INVARIANT: The range ends before `nr_node_ids`.
+        (0..nr_node_ids()).map(Self)
+    }
+
+    /// Returns the id as an index into tables of [`nr_node_ids()`] elements.
+    pub(crate) fn index(self) -> usize {
+        usize::from(self.0)
+    }
+}
+
+impl From<NodeId> for u32 {
+    fn from(node: NodeId) -> Self {
+        u32::from(node.0)
+    }
+}
+
+impl kernel::fmt::Display for NodeId {
+    fn fmt(&self, f: &mut kernel::fmt::Formatter<'_>) -> kernel::fmt::Result {
+        kernel::fmt::Display::fmt(&self.0, f)
+    }
+}
+
+/// States of a node that the policy asks about, see `enum node_states`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum NodeState {
+    /// The node is online.
+    Online,
+    /// The node has memory (`N_MEMORY`).
+    Memory,
+    /// The node has CPUs (`N_CPU`).
+    Cpu,
+}
+
+impl NodeState {
+    fn mask(self) -> *const bindings::nodemask_t {
+        let state = match self {
+            Self::Online => bindings::node_states_N_ONLINE,
+            Self::Memory => bindings::node_states_N_MEMORY,
+            Self::Cpu => bindings::node_states_N_CPU,
+        };
+        let states = (&raw const bindings::node_states).cast::<bindings::nodemask_t>();
+        // CAST: A state is a small non-negative index into `node_states`.
+        let state = state as usize;
+        // SAFETY: `state` is below NR_NODE_STATES, the length of `node_states`.
+        unsafe { states.add(state) }
+    }
+}
+
+/// A snapshot of the set of nodes that are in a state.
+///
+/// Nodes come and go: two snapshots may differ, and the set may have changed by the time it is
+/// looked at. The node notifier tells of such changes.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct NodeMask([usize; WORDS]);
+
+/// Words of a `nodemask_t`.
+const WORDS: usize = size_of::<bindings::nodemask_t>() / size_of::<usize>();
+
+impl NodeMask {
+    /// Takes a snapshot of the nodes that are in `state`.
+    pub(crate) fn of(state: NodeState) -> Self {
+        let mut mask = Self::default();
+        let source = state.mask().cast::<usize>();
+        for (word, bits) in mask.0.iter_mut().enumerate() {
+            // SAFETY: `source` points to a `nodemask_t`, which has as many words as the copy.
+            let source = unsafe { source.add(word) };
+            // SAFETY: The word is valid and aligned, and the kernel writes it with atomic bit
+            // operations.
+            *bits = unsafe { atomic_load(source.cast_mut(), Relaxed) };
+        }
+        mask
+    }
+
+    /// Returns whether the set holds `node`.
+    pub(crate) fn contains(&self, node: NodeId) -> bool {
+        let (word, bit) = Self::position(node);
+        self.0.get(word).is_some_and(|bits| bits & bit != 0)
+    }
+
+    /// Adds `node` to the set.
+    pub(crate) fn insert(&mut self, node: NodeId) {
+        let (word, bit) = Self::position(node);
+        if let Some(bits) = self.0.get_mut(word) {
+            *bits |= bit;
+        }
+    }
+
+    /// Removes `node` from the set.
+    pub(crate) fn remove(&mut self, node: NodeId) {
+        let (word, bit) = Self::position(node);
+        if let Some(bits) = self.0.get_mut(word) {
+            *bits &= !bit;
+        }
+    }
+
+    /// Returns the nodes of the set in ascending order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = NodeId> + '_ {
+        NodeId::all().filter(|node| self.contains(*node))
+    }
+
+    /// Returns the word and the bit in it that stand for `node`.
+    fn position(node: NodeId) -> (usize, usize) {
+        const BITS: u32 = usize::BITS;
+        let id = u32::from(node);
+        let word = node.index() >> BITS.trailing_zeros();
+        (word, 1usize.wrapping_shl(id & (BITS - 1)))
+    }
+}
+
+#[kunit_tests(numaweave_nodemask)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_end_at_nr_node_ids() {
+        let ids = nr_node_ids();
+        assert!(ids >= 1);
+        assert!(NodeId::new(ids.wrapping_sub(1)).is_some());
+        assert!(NodeId::new(ids).is_none());
+        assert!(NodeId::new(u32::MAX).is_none());
+        assert!(NodeId::new(-1i32).is_none());
+        assert_eq!(NodeId::all().count(), usize::from(ids));
+    }
+
+    #[test]
+    fn a_mask_holds_what_was_inserted() {
+        let mut mask = NodeMask::default();
+        assert_eq!(mask.iter().count(), 0);
+        for node in NodeId::all() {
+            assert!(!mask.contains(node));
+            mask.insert(node);
+            assert!(mask.contains(node));
+        }
+        assert!(mask.iter().eq(NodeId::all()));
+        for node in NodeId::all() {
+            mask.remove(node);
+            assert!(!mask.contains(node));
+        }
+        assert!(mask == NodeMask::default());
+    }
+
+    #[test]
+    fn nodes_with_memory_or_cpus_are_online() {
+        let online = NodeMask::of(NodeState::Online);
+        let memory = NodeMask::of(NodeState::Memory);
+        let cpus = NodeMask::of(NodeState::Cpu);
+        assert!(memory.iter().count() >= 1);
+        assert!(cpus.iter().count() >= 1);
+        assert!(memory.iter().all(|node| online.contains(node)));
+        assert!(cpus.iter().all(|node| online.contains(node)));
+    }
+}

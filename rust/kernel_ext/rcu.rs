@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A cell whose value readers see under RCU and writers replace as a whole.
+//!
+//! C header: `include/linux/rcupdate.h`
+
+use super::alloc;
+use kernel::{
+    alloc::AllocError,
+    bindings, container_of,
+    prelude::*,
+    sync::{
+        atomic::{Acquire, Atomic, Full},
+        rcu::Guard,
+    },
+    types::Opaque,
+};
+
+/// A value on the heap that an [`RcuCell`] can hold.
+pub(crate) struct RcuBox<T>(KBox<Inner<T>>);
+
+struct Inner<T> {
+    head: Opaque<bindings::callback_head>,
+    value: T,
+}
+
+impl<T> RcuBox<T> {
+    /// Moves `value` to the heap. May sleep.
+    pub(crate) fn new(value: T) -> Result<Self, AllocError> {
+        Ok(Self(alloc::boxed(Inner {
+            head: Opaque::uninit(),
+            value,
+        })?))
+    }
+}
+
+impl<T> core::ops::Deref for RcuBox<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0.value
+    }
+}
+
+impl<T> core::ops::DerefMut for RcuBox<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.0.value
+    }
+}
+
+/// A pointer to an immutable value that is read under RCU.
+///
+/// Readers never wait and never see a value half replaced. Writers never wait either: the old value
+/// is dropped after a grace period, from RCU's callback, so dropping a `T` must not sleep.
+///
+/// # Invariants
+///
+/// The pointer comes from [`KBox::into_raw`], is never null, and whoever takes it out of the cell
+/// owns it and drops it no earlier than a grace period later.
+pub(crate) struct RcuCell<T: Send + Sync + 'static>(Atomic<*mut Inner<T>>);
+
+impl<T: Send + Sync + 'static> RcuCell<T> {
+    /// Makes a cell that holds `value`.
+    pub(crate) fn new(value: RcuBox<T>) -> Self {
+        // INVARIANT: The pointer comes from `into_raw`.
+        Self(Atomic::new(KBox::into_raw(value.0)))
+    }
+
+    /// Returns the present value; it stays valid while `guard` is held. Any context.
+    pub(crate) fn load<'a>(&'a self, _guard: &'a Guard) -> &'a T {
+        // ORDERING: Acquire pairs with the release half of `replace`'s exchange: the fields of a
+        // value that is seen are seen as they were before it was published.
+        let inner = self.0.load(Acquire);
+        // SAFETY: By the type invariant `inner` points to a live `Inner`, and whoever replaces it
+        // waits for a grace period before dropping it, which the guard holds up.
+        unsafe { &(*inner).value }
+    }
+
+    /// Puts `value` in place of the present one, which is dropped after a grace period. Does not
+    /// sleep.
+    pub(crate) fn replace(&self, value: RcuBox<T>) {
+        // INVARIANT: The new pointer comes from `into_raw`, and the exchange makes us the owner of
+        // the old one.
+        let old = self.0.xchg(KBox::into_raw(value.0), Full);
+        // SAFETY: By the type invariant `old` is valid; `head` is not in use, as a value is
+        // replaced at most once.
+        let head = unsafe { Opaque::cast_into(&raw const (*old).head) };
+        // SAFETY: `head` lies in the allocation that `free` takes back, which stays alive until
+        // then; `free` is the callback for just this `T`.
+        unsafe { bindings::call_rcu(head, Some(Self::free)) };
+    }
+
+    /// Drops a value that no reader can see any more.
+    ///
+    /// # Safety
+    ///
+    /// `head` must be the `head` of an [`Inner<T>`] that came from [`KBox::into_raw`] and that
+    /// nothing else uses.
+    unsafe extern "C" fn free(head: *mut bindings::callback_head) {
+        let head = head.cast::<Opaque<bindings::callback_head>>();
+        // SAFETY: By the contract `head` is embedded in an `Inner<T>`.
+        let inner = unsafe { container_of!(head, Inner<T>, head) };
+        // SAFETY: By the contract the pointer comes from `into_raw` and is ours alone.
+        drop(unsafe { KBox::from_raw(inner) });
+    }
+}
+
+impl<T: Send + Sync + 'static> Drop for RcuCell<T> {
+    /// May sleep: waits for the values that were replaced before, so that a module can go away
+    /// with its last cell.
+    fn drop(&mut self) {
+        let last = *self.0.get_mut();
+        // SAFETY: By the type invariant the pointer comes from `into_raw`, and with `&mut self` no
+        // reader can have a reference.
+        drop(unsafe { KBox::from_raw(last) });
+        // SAFETY: Called from where sleeping is allowed, as documented.
+        unsafe { bindings::rcu_barrier() };
+    }
+}
+
+#[kunit_tests(numaweave_rcu)]
+mod tests {
+    use super::*;
+    use kernel::sync::{atomic::Relaxed, rcu, Arc};
+
+    struct Counted(u32, Arc<Atomic<i32>>);
+
+    impl Counted {
+        fn new(value: u32, alive: &Arc<Atomic<i32>>) -> Result<RcuBox<Self>> {
+            alive.add(1, Relaxed);
+            Ok(RcuBox::new(Self(value, alive.clone()))?)
+        }
+    }
+
+    impl Drop for Counted {
+        fn drop(&mut self) {
+            self.1.fetch_sub(1, Relaxed);
+        }
+    }
+
+    #[test]
+    fn readers_see_the_last_value() -> Result {
+        let alive = Arc::new(Atomic::new(0), GFP_KERNEL)?;
+        let cell = RcuCell::new(Counted::new(1, &alive)?);
+        let mut seen = cell.load(&rcu::read_lock()).0;
+        assert_eq!(seen, 1);
+        for value in 2..100 {
+            cell.replace(Counted::new(value, &alive)?);
+            seen = cell.load(&rcu::read_lock()).0;
+            assert_eq!(seen, value);
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_reader_keeps_the_value_it_loaded() -> Result {
+        let alive = Arc::new(Atomic::new(0), GFP_KERNEL)?;
+        let cell = RcuCell::new(Counted::new(1, &alive)?);
+        let next = Counted::new(2, &alive)?;
+        let guard = rcu::read_lock();
+        let before = cell.load(&guard);
+        cell.replace(next);
+        let (before, after) = (before.0, cell.load(&guard).0);
+        drop(guard);
+        assert_eq!((before, after), (1, 2));
+        Ok(())
+    }
+
+    #[test]
+    fn every_value_is_dropped_once() -> Result {
+        let alive = Arc::new(Atomic::new(0), GFP_KERNEL)?;
+        let cell = RcuCell::new(Counted::new(0, &alive)?);
+        for value in 1..50 {
+            cell.replace(Counted::new(value, &alive)?);
+        }
+        drop(cell);
+        assert_eq!(alive.load(Relaxed), 0);
+        Ok(())
+    }
+
+    #[test]
+    fn no_memory_is_an_error() {
+        let fail = alloc::FailNth::after(0);
+        let refused = RcuBox::new(0u32).is_err();
+        drop(fail);
+        assert!(refused);
+    }
+}

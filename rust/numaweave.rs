@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! numaweave: a policy provider for weighted interleave.
+//!
+//! Data flows one way: `sources` tell the `provider` of bandwidth, `policy` turns it into weights,
+//! the provider publishes them as a table, and `sinks` consume that. This file has the start-up and
+//! teardown order and nothing else.
+
+mod input;
+mod kernel_ext;
+#[allow(
+    dead_code,
+    unreachable_pub,
+    unused_imports,
+    reason = "it is also a crate of its own, for the host's tools and tests"
+)]
+mod policy;
+mod provider;
+mod sinks;
+mod sources;
+
+use crate::{
+    kernel_ext::weighted_interleave::WeightedInterleave,
+    provider::{settings::Settings, Provider},
+    sinks::sysfs::Faces,
+    sources::{hook::Hook, hotplug::Hotplug},
+};
+use kernel::{prelude::*, sync::Arc};
+
+module! {
+    type: Numaweave,
+    name: "numaweave",
+    authors: ["numaweave developers"],
+    description: "Policy provider for weighted interleave",
+    license: "GPL",
+}
+
+/// The loaded module. The fields are dropped in this order, which is the order of teardown; they
+/// are made in the opposite one.
+struct Numaweave {
+    /// Nobody can ask for a change any more, then ...
+    _faces: OpenFaces,
+    /// ... no update comes in and none is under way, then ...
+    _hook: AttachedHook,
+    /// ... the kernel's table is given back, then ...
+    _publication: Publication,
+    /// ... memory may come and go without us, and with the provider its tables go.
+    _hotplug: Hotplug,
+}
+
+/// The provider's files; removed on drop.
+struct OpenFaces(Arc<Provider>);
+
+impl Drop for OpenFaces {
+    fn drop(&mut self) {
+        self.0.faces().close();
+    }
+}
+
+/// The hook on updates; taken away on drop.
+struct AttachedHook(Arc<Provider>);
+
+impl Drop for AttachedHook {
+    fn drop(&mut self) {
+        self.0.attach_hook(None);
+    }
+}
+
+/// Our weights in the kernel's table; given back on drop.
+struct Publication(Arc<Provider>);
+
+impl Drop for Publication {
+    fn drop(&mut self) {
+        self.0.close_publication();
+    }
+}
+
+impl kernel::Module for Numaweave {
+    fn init(_module: &'static ThisModule) -> Result<Self> {
+        let settings = Settings::from_params()?;
+        let kernel_table = WeightedInterleave::find()
+            .inspect_err(|error| {
+                pr_warn!(
+                    "this kernel has no table of weights ({error:?}): weights are computed and \
+                     shown, but the page allocator does not follow\n"
+                )
+            })
+            .ok();
+        let provider = Provider::new(settings, kernel_table)?;
+        let hotplug = Hotplug::register(&provider)?;
+        let publication = Publication(provider.clone());
+        let hook = AttachedHook(provider.clone());
+        provider.attach_hook(
+            Hook::install(provider.clone())
+                .inspect_err(|error| {
+                    pr_warn!(
+                        "this kernel cannot be hooked ({error:?}): bandwidth updates are not \
+                         followed; write to auto to read the kernel's coordinates anew\n"
+                    )
+                })
+                .ok(),
+        );
+        let faces = OpenFaces(provider.clone());
+        Faces::open(&provider)?;
+        // What happened since the provider was made, before all of this listened.
+        provider.refresh()?;
+
+        provider.read(|table| {
+            pr_info!(
+                "weights of {} nodes: cycle of {} pages, efficiency {} ppm\n",
+                table.rows().count(),
+                table.cycle,
+                table.efficiency_ppm
+            )
+        });
+        Ok(Self {
+            _faces: faces,
+            _hook: hook,
+            _publication: publication,
+            _hotplug: hotplug,
+        })
+    }
+}

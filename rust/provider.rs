@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The provider: the state, and the one function that turns a change into a published table.
+//!
+//! # Locking
+//!
+//! - `state` guards what is known and chosen. It is held for the computation of a table only; no
+//!   memory is allocated and no grace period waited for under it.
+//! - `publisher` serializes writes to the kernel's table, each of which costs a grace period. Who
+//!   gets it writes the newest table, so a late publisher never brings an old table back.
+//! - Neither is ever taken under the other. Readers of sysfs take neither, but for `in_sync`: they
+//!   read the table under RCU.
+//!
+//! All methods may sleep unless they say otherwise.
+
+pub(crate) mod settings;
+pub(crate) mod state;
+pub(crate) mod table;
+
+use self::{
+    settings::Settings,
+    state::{Side, State},
+    table::{Changes, Draft, Table},
+};
+use crate::{
+    kernel_ext::{
+        node::NodeId,
+        rcu::RcuCell,
+        weighted_interleave::WeightedInterleave,
+    },
+    policy::{Algorithm, Coordinates, Metric, Source, Target},
+    sinks::{publish::Publisher, sysfs::Faces, trace},
+    sources::{
+        firmware,
+        hook::{Hook, HookStatus},
+    },
+};
+use kernel::{
+    new_mutex,
+    prelude::*,
+    sync::{rcu, Arc, Mutex},
+};
+
+/// The policy provider.
+#[pin_data]
+pub(crate) struct Provider {
+    #[pin]
+    state: Mutex<State>,
+    table: RcuCell<Table>,
+    #[pin]
+    publisher: Mutex<Publisher<WeightedInterleave>>,
+    #[pin]
+    hook: Mutex<Option<Arc<Hook>>>,
+    #[pin]
+    faces: Faces,
+}
+
+impl Provider {
+    /// Makes a provider that knows what the kernel knows of bandwidth, and computes its first
+    /// table. Nothing is published and shown yet.
+    pub(crate) fn new(
+        settings: Settings,
+        kernel_table: Option<WeightedInterleave>,
+    ) -> Result<Arc<Self>> {
+        let mut state = State::new(settings)?;
+        let mut draft = Draft::new()?;
+        for (node, coordinates) in &firmware::scan()? {
+            note(&mut state, *node, *coordinates, Source::Firmware);
+        }
+        draft.look();
+        state.fill(&mut draft);
+        draft.table.generation = 1;
+        trace::weights(&draft.table);
+        let publisher = Publisher::new(kernel_table)?;
+        Arc::pin_init(
+            try_pin_init!(Self {
+                state <- new_mutex!(state, "numaweave::state"),
+                table: RcuCell::new(draft.table),
+                publisher <- new_mutex!(publisher, "numaweave::publisher"),
+                hook <- new_mutex!(None, "numaweave::hook"),
+                faces <- Faces::new()?,
+            }? Error),
+            GFP_KERNEL,
+        )
+    }
+
+    /// Turns a change into a published table, or refuses it and leaves all as it was.
+    ///
+    /// `change` gets the state and the draft whose masks say which nodes have memory and CPUs now.
+    /// It takes its change whole or returns an error.
+    fn update(&self, change: impl FnOnce(&mut State, &Draft) -> Result) -> Result {
+        let mut draft = Draft::new()?;
+        let changes = {
+            let mut state = self.state.lock();
+            draft.look();
+            change(&mut state, &draft)?;
+            state.fill(&mut draft);
+            self.swap(draft)
+        };
+        // The allocator first: who is woken by a change finds it in force.
+        self.publish();
+        if let Some(changes) = changes {
+            self.faces.notify(&changes);
+        }
+        Ok(())
+    }
+
+    /// Puts the draft's table in place of the present one unless it says the same. Returns what
+    /// changed. Called with `state` locked, so that tables follow each other.
+    fn swap(&self, draft: Draft) -> Option<Changes> {
+        let Draft {
+            mut table,
+            mut changes,
+            ..
+        } = draft;
+        {
+            let guard = rcu::read_lock();
+            let present = self.table.load(&guard);
+            if !changes.compare(present, &table) {
+                return None;
+            }
+            table.generation = present.generation.wrapping_add(1);
+        }
+        trace::weights(&table);
+        self.table.replace(table);
+        Some(changes)
+    }
+
+    /// Brings the kernel's table in line with the newest one of ours.
+    ///
+    /// A failure is logged and shows in `in_sync`; the next change tries again.
+    pub(crate) fn publish(&self) {
+        if let Err(error) = self.publisher.lock().publish(&self.table) {
+            pr_warn!("the kernel's weights are not ours: {error:?}\n");
+        }
+    }
+
+    /// Gives the kernel's table back as it was and writes it no more.
+    pub(crate) fn close_publication(&self) {
+        let (kernel_table, withdrawn) = self.publisher.lock().close();
+        if let Err(error) = withdrawn {
+            pr_warn!("the kernel's weights stay as they are: {error:?}\n");
+        }
+        drop(kernel_table);
+    }
+
+    /// Reads what the kernel knows, and brings the tables in line with it.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    pub(crate) fn refresh(&self) -> Result {
+        let known = firmware::scan()?;
+        self.update(|state, _| {
+            reconcile(state, &known);
+            Ok(())
+        })
+    }
+
+    /// Hands the present table to `read`. Does not sleep, nor may `read`.
+    pub(crate) fn read<T>(&self, read: impl FnOnce(&Table) -> T) -> T {
+        read(self.table.load(&rcu::read_lock()))
+    }
+
+    /// Returns whether the kernel's table now holds our weights. Waits for a running publication.
+    pub(crate) fn in_sync(&self) -> Result<bool> {
+        self.publisher.lock().in_sync(&self.table)
+    }
+
+    /// Turns following of bandwidth on or off. Either way what a silent hook missed is read anew.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    pub(crate) fn set_auto(&self, auto: bool) -> Result {
+        let known = firmware::scan()?;
+        self.update(|state, _| {
+            reconcile(state, &known);
+            state.set_auto(auto);
+            Ok(())
+        })
+    }
+
+    /// Chooses the algorithm.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    pub(crate) fn set_algorithm(&self, algorithm: Algorithm) -> Result {
+        self.update(|state, _| {
+            state.set_algorithm(algorithm);
+            Ok(())
+        })
+    }
+
+    /// Chooses the metric.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    pub(crate) fn set_metric(&self, metric: Metric) -> Result {
+        self.update(|state, _| {
+            state.set_metric(metric);
+            Ok(())
+        })
+    }
+
+    /// Bounds the cycle to `pages`.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` unless it is between the number of nodes with memory and
+    /// [`crate::policy::MAX_CYCLE_LIMIT`], `ENOMEM`.
+    pub(crate) fn set_max_cycle(&self, pages: u32) -> Result {
+        self.update(|state, draft| state.set_max_cycle(pages, &draft.memory))
+    }
+
+    /// Chooses the target.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    pub(crate) fn set_target(&self, target: Target) -> Result {
+        self.update(|state, _| {
+            state.set_target(target);
+            Ok(())
+        })
+    }
+
+    /// Chooses whether the kernel's table is written; it is given back as it was when not.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    pub(crate) fn set_publish(&self, publish: bool) -> Result {
+        self.update(|state, _| {
+            state.set_publish(publish);
+            Ok(())
+        })
+    }
+
+    /// Sets the weight of `node` by hand, which ends following of bandwidth.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` where the weight is 0, `ENODEV` where the node has no memory, `ENOMEM`.
+    pub(crate) fn set_weight(&self, node: NodeId, weight: u8) -> Result {
+        self.update(|state, draft| {
+            if !draft.memory.contains(node) {
+                return Err(ENODEV);
+            }
+            state.set_weight(node, weight)
+        })
+    }
+
+    /// Overrides one side of `node`'s bandwidth with `bandwidth` MB/s; 0 drops the override.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    pub(crate) fn set_override(&self, node: NodeId, side: Side, bandwidth: u32) -> Result {
+        self.update(|state, _| {
+            let (coordinates, source) = state.set_override(node, side, bandwidth)?;
+            trace::perf_update(node, coordinates, source);
+            Ok(())
+        })
+    }
+
+    /// Takes the reports that `drain` delivers. Where memory is short nothing is drained.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    pub(crate) fn take_reports(
+        &self,
+        drain: impl FnOnce(&mut dyn FnMut(NodeId, Coordinates)),
+    ) -> Result {
+        self.update(|state, _| {
+            drain(&mut |node, coordinates| note(state, node, coordinates, Source::Update));
+            Ok(())
+        })
+    }
+
+    /// Recomputes the weights of all nodes now that `node` has its first memory, and shows it.
+    pub(crate) fn memory_added(this: &Arc<Self>, node: NodeId) {
+        let added = this.refresh().and_then(|()| Faces::add_node(this, node));
+        if let Err(error) = added {
+            pr_err!("node {node} has memory now, but is not served: {error:?}\n");
+        }
+    }
+
+    /// Recomputes the weights of all nodes now that `node` has no memory any more. The kernel's row
+    /// for it must still exist: it is left as it was before us.
+    pub(crate) fn memory_removed(&self, node: NodeId) {
+        if let Err(error) = self.publisher.lock().leave(node) {
+            pr_warn!("node {node} keeps its weight in the kernel's table: {error:?}\n");
+        }
+        if let Err(error) = self.refresh() {
+            pr_err!("node {node} has no memory any more, but still a weight: {error:?}\n");
+        }
+        self.faces.remove_node(node);
+    }
+
+    /// Follows updates with `hook` from now on.
+    pub(crate) fn attach_hook(&self, hook: Option<Arc<Hook>>) {
+        let previous = core::mem::replace(&mut *self.hook.lock(), hook);
+        // Not under the lock: dropping a hook waits for its work.
+        drop(previous);
+    }
+
+    /// Returns how the hook is doing, as just tried.
+    pub(crate) fn hook_status(&self) -> HookStatus {
+        self.hook
+            .lock()
+            .as_ref()
+            .map_or(HookStatus::Absent, |hook| hook.status())
+    }
+
+    /// Returns the faces in sysfs.
+    pub(crate) fn faces(&self) -> &Faces {
+        &self.faces
+    }
+}
+
+/// Takes one report and traces it if it says anything new.
+fn note(state: &mut State, node: NodeId, coordinates: Coordinates, origin: Source) {
+    if state.report(node, coordinates, origin) {
+        trace::perf_update(node, coordinates, origin);
+    }
+}
+
+/// Takes what the kernel knows. Of a node that was reported before, what differs is an update that
+/// the hook has missed or is about to deliver.
+fn reconcile(state: &mut State, known: &[(NodeId, Coordinates)]) {
+    for (node, coordinates) in known {
+        let origin = if state.is_reported(*node) {
+            Source::Update
+        } else {
+            Source::Firmware
+        };
+        note(state, *node, *coordinates, origin);
+    }
+}

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Writes the weights into the kernel's own table, and gives that back as it was.
+//!
+//! Each write turns the kernel's `auto` off and costs a grace period, so only what differs is
+//! written. What is found there and was not left by us is somebody else's: the kernel's own weights
+//! at first, an administrator's later. It is remembered as what to give back, so that without us
+//! the table holds what it would have held.
+//!
+//! Context: the caller holds the mutex around the publisher; everything here may sleep.
+
+use crate::{
+    kernel_ext::{
+        alloc,
+        node::{nr_node_ids, NodeId},
+        rcu::RcuCell,
+        weighted_interleave::WeightedInterleave,
+    },
+    provider::table::Table,
+};
+use kernel::{prelude::*, sync::rcu};
+
+/// A table of weights like the kernel's.
+pub(crate) trait KernelTable {
+    /// Whether the kernel derives the weights by itself.
+    fn auto(&self) -> Result<bool>;
+    /// Lets the kernel derive the weights by itself.
+    fn set_auto(&self) -> Result;
+    /// The weight of `node`, [`None`] where the table has no row for it.
+    fn weight(&self, node: NodeId) -> Result<Option<u8>>;
+    /// Sets the weight of `node`, which turns `auto` off.
+    fn set_weight(&self, node: NodeId, weight: u8) -> Result;
+}
+
+impl KernelTable for WeightedInterleave {
+    fn auto(&self) -> Result<bool> {
+        self.auto()
+    }
+
+    fn set_auto(&self) -> Result {
+        self.set_auto()
+    }
+
+    fn weight(&self, node: NodeId) -> Result<Option<u8>> {
+        self.weight(node)
+    }
+
+    fn set_weight(&self, node: NodeId, weight: u8) -> Result {
+        self.set_weight(node, weight)
+    }
+}
+
+/// What the publisher knows of a node.
+#[derive(Clone, Copy, Debug, Default)]
+struct Row {
+    /// The weight to publish; [`None`] where the node has no memory.
+    wanted: Option<u8>,
+    /// The weight that the table had when we last looked or wrote.
+    left: Option<u8>,
+    /// The weight to give back.
+    baseline: Option<u8>,
+}
+
+/// Keeps the kernel's table in line with ours.
+pub(crate) struct Publisher<T> {
+    table: Option<T>,
+    /// Whether to give back an automatic table; [`None`] while there is nothing to give back.
+    baseline_auto: Option<bool>,
+    /// A row for each node id.
+    rows: KVec<Row>,
+}
+
+impl<T: KernelTable> Publisher<T> {
+    /// Makes a publisher for `table`, [`None`] where the kernel has none.
+    pub(crate) fn new(table: Option<T>) -> Result<Self> {
+        Ok(Self {
+            table,
+            baseline_auto: None,
+            rows: alloc::filled(Row::default(), usize::from(nr_node_ids()))?,
+        })
+    }
+
+    /// Brings the kernel's table in line with the newest of `ours`, or gives it back where
+    /// publishing is off.
+    ///
+    /// # Errors
+    ///
+    /// Those of the table: a part of the weights may have been written. Calling again goes on.
+    pub(crate) fn publish(&mut self, ours: &RcuCell<Table>) -> Result {
+        if self.note_wanted(ours) {
+            self.write()
+        } else {
+            self.withdraw()
+        }
+    }
+
+    /// Returns whether the kernel's table holds the newest weights of `ours`.
+    pub(crate) fn in_sync(&mut self, ours: &RcuCell<Table>) -> Result<bool> {
+        self.note_wanted(ours);
+        let Some(table) = &self.table else {
+            return Ok(false);
+        };
+        for (node, row) in NodeId::all().zip(&self.rows) {
+            if row.wanted.is_some() && table.weight(node)? != row.wanted {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Copies the newest weights, as writing them sleeps. Returns whether to publish them.
+    fn note_wanted(&mut self, ours: &RcuCell<Table>) -> bool {
+        let guard = rcu::read_lock();
+        let ours = ours.load(&guard);
+        for (node, row) in NodeId::all().zip(self.rows.iter_mut()) {
+            row.wanted = ours.row(node).map(|row| row.weight);
+        }
+        ours.settings.publish
+    }
+
+    /// Writes what differs, and remembers what was there if it was not ours.
+    fn write(&mut self) -> Result {
+        let Some(table) = &self.table else {
+            return Ok(());
+        };
+        if table.auto()? {
+            // We have not written yet, or somebody turned it on since: all of it is the kernel's.
+            self.baseline_auto = Some(true);
+            for row in self.rows.iter_mut() {
+                row.left = None;
+                row.baseline = None;
+            }
+        }
+        let auto = self.baseline_auto.get_or_insert(false);
+        for (node, row) in NodeId::all().zip(self.rows.iter_mut()) {
+            let Some(wanted) = row.wanted else {
+                continue;
+            };
+            let Some(present) = table.weight(node)? else {
+                continue;
+            };
+            if row.left != Some(present) {
+                // Written by somebody else. After our own write it was by hand.
+                *auto &= row.left.is_none();
+                row.baseline = Some(present);
+                row.left = Some(present);
+            }
+            if present != wanted {
+                table.set_weight(node, wanted)?;
+                row.left = Some(wanted);
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives the kernel's table back: as it was before us, but for what an administrator wrote
+    /// since.
+    ///
+    /// # Errors
+    ///
+    /// Those of the table. Calling again goes on.
+    pub(crate) fn withdraw(&mut self) -> Result {
+        let (Some(table), Some(mut auto)) = (&self.table, self.baseline_auto) else {
+            return Ok(());
+        };
+        // An automatic table is not ours: we never wrote, or somebody turned it on since.
+        if !table.auto()? {
+            for (node, row) in NodeId::all().zip(&self.rows) {
+                let present = table.weight(node)?;
+                auto &= row.left.is_none() || present.is_none() || present == row.left;
+            }
+            if auto {
+                table.set_auto()?;
+            } else {
+                for (node, row) in NodeId::all().zip(&self.rows) {
+                    Self::give_back(table, node, row)?;
+                }
+            }
+        }
+        self.baseline_auto = None;
+        for row in self.rows.iter_mut() {
+            row.left = None;
+            row.baseline = None;
+        }
+        Ok(())
+    }
+
+    /// Gives the kernel's table back and hands it out: nothing is written to it any more. To be
+    /// dropped without a lock that a node notifier takes.
+    ///
+    /// # Errors
+    ///
+    /// Those of the table.
+    pub(crate) fn close(&mut self) -> (Option<T>, Result) {
+        let withdrawn = self.withdraw();
+        (self.table.take(), withdrawn)
+    }
+
+    /// Gives back the row of `node`, which is about to go: the kernel keeps the weight for when the
+    /// node returns, and we may be gone by then.
+    ///
+    /// # Errors
+    ///
+    /// Those of the table.
+    pub(crate) fn leave(&mut self, node: NodeId) -> Result {
+        let (Some(table), Some(row)) = (&self.table, self.rows.get_mut(node.index())) else {
+            return Ok(());
+        };
+        // In an automatic table there is nothing of ours, and a write would end that.
+        let given_back = if table.auto()? {
+            Ok(())
+        } else {
+            Self::give_back(table, node, row)
+        };
+        row.left = None;
+        given_back
+    }
+
+    /// Writes the weight to give back unless somebody else has written since.
+    fn give_back(table: &T, node: NodeId, row: &Row) -> Result {
+        match (row.baseline, row.left, table.weight(node)?) {
+            (Some(baseline), Some(left), Some(present)) if present == left && present != baseline => {
+                table.set_weight(node, baseline)
+            }
+            _ => Ok(()),
+        }
+    }
+}

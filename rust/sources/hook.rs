@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Updates as they happen: a probe on the function that tells mempolicy of coordinates.
+//!
+//! The probe's handler runs in the reporter's context with preemption off. It leaves the report in
+//! a slot of its node and queues work; the work takes whatever the slots hold by then, so a storm
+//! of reports costs few tables, and the last report of each node is always in the last one.
+
+use crate::{
+    kernel_ext::{
+        alloc,
+        coordinates::{self, Bandwidth, CoordinatesHandler, Decode},
+        fprobe::{self, EntryHandler, Fprobe},
+        node::{nr_node_ids, NodeId},
+        work,
+    },
+    policy::Coordinates,
+    provider::Provider,
+};
+use kernel::{
+    impl_has_work, new_work,
+    prelude::*,
+    sync::{
+        atomic::{Acquire, Atomic, AtomicFlag, Full, Relaxed, Release},
+        Arc,
+    },
+    workqueue::{self, Work, WorkItem},
+};
+
+/// How the hook is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum HookStatus {
+    /// Updates arrive.
+    Active,
+    /// The hook is in place, but the kernel calls no probes at present.
+    Silent,
+    /// This kernel has no place for the hook.
+    Absent,
+}
+
+impl HookStatus {
+    /// The word that users read.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Silent => "silent",
+            Self::Absent => "absent",
+        }
+    }
+}
+
+/// The last report of a node.
+struct Slot {
+    /// Read bandwidth in the upper half and write bandwidth in the lower, so that they stay
+    /// together.
+    report: Atomic<u64>,
+    /// Whether there is a report that no table has yet.
+    pending: AtomicFlag,
+}
+
+impl Slot {
+    fn put(&self, bandwidth: Bandwidth) {
+        let report = (u64::from(bandwidth.read) << 32) | u64::from(bandwidth.write);
+        self.report.store(report, Relaxed);
+        // ORDERING: Release: who sees the flag sees the report, or a later one.
+        self.pending.store(true, Release);
+    }
+
+    fn take(&self) -> Option<Coordinates> {
+        // The cheap look first: most slots are empty. ORDERING: the exchange pairs with the release
+        // in `put()`. A report that comes in between is taken now and once more with its own flag.
+        if !self.pending.load(Acquire) || !self.pending.xchg(false, Full) {
+            return None;
+        }
+        let report = self.report.load(Relaxed);
+        Some(Coordinates {
+            // CAST: The upper half, shifted down.
+            read: (report >> 32) as u32,
+            // CAST: Takes the lower half.
+            write: report as u32,
+        })
+    }
+}
+
+/// The slots of all nodes, and the work that empties them.
+#[pin_data]
+struct Inbox {
+    slots: KVec<Slot>,
+    provider: Arc<Provider>,
+    #[pin]
+    work: Work<Self>,
+}
+
+impl_has_work! {
+    impl HasWork<Self> for Inbox { self.work }
+}
+
+impl WorkItem for Inbox {
+    type Pointer = Arc<Self>;
+
+    fn run(this: Arc<Self>) {
+        let taken = this.provider.take_reports(|deliver| {
+            for (node, slot) in NodeId::all().zip(&this.slots) {
+                if let Some(coordinates) = slot.take() {
+                    deliver(node, coordinates);
+                }
+            }
+        });
+        if let Err(error) = taken {
+            // The reports stay in their slots.
+            pr_warn!("bandwidth updates wait for the next one: {error:?}\n");
+        }
+    }
+}
+
+/// Puts reports into the inbox.
+struct Collector(Arc<Inbox>);
+
+impl CoordinatesHandler for Collector {
+    fn reported(&self, node: NodeId, bandwidth: Bandwidth) {
+        if let Some(slot) = self.0.slots.get(node.index()) {
+            slot.put(bandwidth);
+            // If it is queued already, it will see this report too.
+            let _ = workqueue::system_long().enqueue(self.0.clone());
+        }
+    }
+}
+
+/// Counts the canary's calls.
+struct Counter(Atomic<u64>);
+
+impl EntryHandler for Counter {
+    fn entry(&self, _arguments: &fprobe::Arguments) {
+        self.0.add(1, Relaxed);
+    }
+}
+
+/// Waits for the inbox's work when dropped.
+struct Flush(Arc<Inbox>);
+
+impl Drop for Flush {
+    fn drop(&mut self) {
+        work::flush(&self.0);
+    }
+}
+
+/// The hook in place. Dropping it waits for work under way; may sleep.
+pub(crate) struct Hook {
+    // Dropped in this order: no report comes in any more, then those that did are worked off.
+    _probe: Pin<KBox<Fprobe<Decode<Collector>>>>,
+    _flush: Flush,
+    canary: Pin<KBox<Fprobe<Counter>>>,
+}
+
+impl Hook {
+    /// Puts the hook in place: reports go to `provider` from now on. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Fprobe::register()`].
+    pub(crate) fn install(provider: Arc<Provider>) -> Result<Arc<Self>> {
+        let ids = usize::from(nr_node_ids());
+        let mut slots = alloc::with_capacity(ids)?;
+        for _ in 0..ids {
+            let slot = Slot {
+                report: Atomic::new(0),
+                pending: AtomicFlag::new(false),
+            };
+            slots.push_within_capacity(slot).map_err(|_| ENOMEM)?;
+        }
+        let inbox = Arc::pin_init(
+            pin_init!(Inbox {
+                slots,
+                provider,
+                work <- new_work!("numaweave::inbox"),
+            }),
+            GFP_KERNEL,
+        )?;
+        let canary = KBox::pin_init(
+            Fprobe::register(fprobe::CANARY, Counter(Atomic::new(0))),
+            GFP_KERNEL,
+        )?;
+        let flush = Flush(inbox.clone());
+        let probe = KBox::pin_init(coordinates::watch(Collector(inbox)), GFP_KERNEL)?;
+        Ok(Arc::new(
+            Self {
+                _probe: probe,
+                _flush: flush,
+                canary,
+            },
+            GFP_KERNEL,
+        )?)
+    }
+
+    /// Returns whether probes are called at present: the canary is, or is not. Both probes hang on
+    /// the same switch of ftrace.
+    pub(crate) fn status(&self) -> HookStatus {
+        let calls = &self.canary.handler().0;
+        let before = calls.load(Relaxed);
+        fprobe::call_canary();
+        if calls.load(Relaxed) == before {
+            HookStatus::Silent
+        } else {
+            HookStatus::Active
+        }
+    }
+}
