@@ -107,8 +107,7 @@ impl kernel::Module for Numaweave {
 
         provider.read(|table| {
             pr_info!(
-                "weights of {} nodes: cycle of {} pages, efficiency {} ppm\n",
-                table.rows().count(),
+                "cycle of {} pages, efficiency {} ppm\n",
                 table.cycle,
                 table.efficiency_ppm
             )

@@ -152,7 +152,7 @@ pub(crate) unsafe fn store(
 ) -> Result {
     // SAFETY: By the contract `kobj` is valid.
     let store = unsafe { operations(kobj) }?.store.ok_or(EIO)?;
-    let length = value.to_bytes().len();
+    let length = value.to_bytes_with_nul().len().saturating_sub(1);
     // SAFETY: By the contract object and attribute are valid and belong together; the value is
     // NUL-terminated after its length, as sysfs promises to store functions.
     let stored = unsafe { store(kobj, attribute, value.as_char_ptr(), length) };

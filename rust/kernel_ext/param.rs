@@ -6,10 +6,6 @@
 //! in `ffi/glue.c` with `module_param_string()`.
 
 use super::ffi;
-use kernel::{
-    ffi::c_char,
-    str::{CStr, CStrExt},
-};
 
 const SIZE: usize = ffi::NUMAWEAVE_PARAM_SIZE as usize;
 
@@ -45,7 +41,7 @@ impl Param {
 
     /// Returns the value the module was loaded with, or the default.
     pub(crate) fn value(self) -> &'static [u8] {
-        let buffer: *const [c_char; SIZE] = match self {
+        let buffer: *const [u8; SIZE] = match self {
             Self::Publish => &raw const ffi::numaweave_param_publish,
             Self::Algorithm => &raw const ffi::numaweave_param_algorithm,
             Self::Metric => &raw const ffi::numaweave_param_metric,
@@ -53,9 +49,11 @@ impl Param {
             Self::Target => &raw const ffi::numaweave_param_target,
             Self::Auto => &raw const ffi::numaweave_param_auto,
         };
-        // SAFETY: The buffer is NUL-terminated by `module_param_string()`. It is written only while
-        // the kernel parses the module's arguments, before any of the module's code runs, as the
-        // parameters are read-only in sysfs; it lives as long as the module.
-        unsafe { CStr::from_char_ptr(buffer.cast()) }.to_bytes()
+        // SAFETY: The buffer is written only while the kernel parses the module's arguments, before
+        // any of the module's code runs, as the parameters are read-only in sysfs; it lives as long
+        // as the module.
+        let buffer = unsafe { &*buffer };
+        // `module_param_string()` ends the value with a NUL.
+        buffer.split(|byte| *byte == 0).next().unwrap_or_default()
     }
 }

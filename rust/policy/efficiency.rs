@@ -111,10 +111,12 @@ pub fn efficiency_ppm(nodes: &[Node], weights: &[u8]) -> u32 {
         return 0;
     };
 
+    // Not `zip()`, which counts with an overflow panic where both sides are slices.
+    let mut weights = weights.iter();
     usable_bandwidths(nodes)
-        .zip(weights)
+        .map_while(|bandwidth| Some((bandwidth, *weights.next()?)))
         .filter(|&(bandwidth, _)| bandwidth != 0)
-        .filter_map(|(bandwidth, &weight)| {
+        .filter_map(|(bandwidth, weight)| {
             Some(Throughput {
                 cycle: weight.into(),
                 slowest: Quotient {

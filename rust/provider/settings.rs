@@ -46,7 +46,7 @@ impl Settings {
     ///
     /// `EINVAL` after a message that names the parameter and its range.
     pub(crate) fn from_params() -> Result<Self> {
-        let nodes = NodeMask::of(NodeState::Memory).iter().count();
+        let nodes = NodeMask::of(NodeState::Memory).weight();
         Ok(Self {
             auto: boolean(Param::Auto)?,
             algorithm: read(Param::Algorithm, fmt!("balanced or mainline"), |value| {

@@ -14,7 +14,7 @@ use crate::{
         alloc,
         node::{nr_node_ids, NodeId, NodeMask},
     },
-    policy::{self, Algorithm, Coordinates, Metric, Node, Source, Target},
+    policy::{self, Algorithm, Coordinates, Metric, Source, Target},
 };
 use kernel::prelude::*;
 
@@ -121,7 +121,7 @@ impl State {
     ///
     /// `EINVAL` unless it is between the number of nodes in `memory` and the largest bound.
     pub(crate) fn set_max_cycle(&mut self, pages: u32, memory: &NodeMask) -> Result {
-        let bound = settings::max_cycle(pages, memory.iter().count()).ok_or(EINVAL)?;
+        let bound = settings::max_cycle(pages, memory.weight()).ok_or(EINVAL)?;
         self.settings.limits.max_cycle = Some(bound);
         Ok(())
     }
@@ -181,41 +181,38 @@ impl State {
     pub(crate) fn fill(&mut self, draft: &mut Draft) {
         let settings = &self.settings;
         let known = |node: NodeId| self.records.get(node.index()).unwrap_or(&Record::UNKNOWN);
-        for node in draft.memory.iter() {
-            let input = Node {
-                bandwidth: known(node).bandwidth(settings),
-                has_cpus: draft.cpus.contains(node),
-            };
-            // A draft has room for all node ids.
-            let _ = draft.nodes.push_within_capacity(input);
+        // A draft has room for all node ids, so nothing is cut off and nothing mismatches.
+        let count = draft.memory.weight();
+        let nodes = draft.nodes.get_mut(..count).unwrap_or_default();
+        let weights = draft.weights.get_mut(..count).unwrap_or_default();
+        for (node, input) in draft.memory.iter().zip(nodes.iter_mut()) {
+            input.bandwidth = known(node).bandwidth(settings);
+            input.has_cpus = draft.cpus.contains(node);
         }
-        for (node, weight) in draft.memory.iter().zip(draft.weights.iter_mut()) {
+        for (node, weight) in draft.memory.iter().zip(weights.iter_mut()) {
             *weight = known(node).weight;
         }
         if settings.auto {
-            // Cannot fail: a draft has as many weights and candidates as there are node ids.
             let _ = policy::compute(
                 settings.algorithm,
-                &draft.nodes,
+                nodes,
                 settings.limits,
                 &mut draft.candidates,
-                &mut draft.weights,
+                weights,
             );
         }
 
         // Efficiency compares weights, whatever they come from, so both algorithms are measured by
         // the same bandwidth.
-        for (node, input) in draft.memory.iter().zip(draft.nodes.iter_mut()) {
+        for (node, input) in draft.memory.iter().zip(nodes.iter_mut()) {
             input.bandwidth = known(node).coordinates().bandwidth(settings.metric);
         }
-        let count = draft.nodes.len();
-        let weights = draft.weights.get(..count).unwrap_or_default();
         let table = &mut *draft.table;
         table.settings = *settings;
         table.max_cycle = settings.limits.max_cycle(count).get();
         table.cycle = policy::cycle(weights);
-        table.efficiency_ppm = policy::efficiency_ppm(&draft.nodes, weights);
-        for (node, weight) in draft.memory.iter().zip(weights) {
+        table.efficiency_ppm = policy::efficiency_ppm(nodes, weights);
+        for (node, weight) in draft.memory.iter().zip(weights.iter()) {
             let Some(record) = self.records.get_mut(node.index()) else {
                 continue;
             };

@@ -112,7 +112,7 @@ impl Changes {
 pub(crate) struct Draft {
     /// The table to be.
     pub(super) table: RcuBox<Table>,
-    /// The nodes as the algorithms see them; empty.
+    /// Place for the nodes as the algorithms see them, one for each node id.
     pub(super) nodes: KVec<Node>,
     /// Scratch of the algorithms, one for each node id.
     pub(super) candidates: KVec<Candidate>,
@@ -139,7 +139,7 @@ impl Draft {
                 efficiency_ppm: 0,
                 rows: alloc::filled(Row::default(), ids)?,
             })?,
-            nodes: alloc::with_capacity(ids)?,
+            nodes: alloc::filled(Node::default(), ids)?,
             candidates: alloc::filled(Candidate::default(), ids)?,
             weights: alloc::filled(0, ids)?,
             changes: Changes {
