@@ -96,13 +96,43 @@ mod tests {
 
     #[test]
     fn booleans() {
-        for yes in [&b"1"[..], b"y", b"Y", b"yes", b"t", b"true", b"True\n", b"on", b"ON\n"] {
+        for yes in [
+            &b"1"[..],
+            b"y",
+            b"Y",
+            b"yes",
+            b"t",
+            b"true",
+            b"True\n",
+            b"on",
+            b"ON\n",
+        ] {
             assert_eq!(boolean(yes).ok(), Some(true));
         }
-        for no in [&b"0"[..], b"n", b"N", b"no", b"f", b"false", b"False\n", b"off", b"OFF\n"] {
+        for no in [
+            &b"0"[..],
+            b"n",
+            b"N",
+            b"no",
+            b"f",
+            b"false",
+            b"False\n",
+            b"off",
+            b"OFF\n",
+        ] {
             assert_eq!(boolean(no).ok(), Some(false));
         }
-        for bad in [&b""[..], b"\n", b"2", b"10", b"truee", b"true false", b"o", b" 1", b"1\0"] {
+        for bad in [
+            &b""[..],
+            b"\n",
+            b"2",
+            b"10",
+            b"truee",
+            b"true false",
+            b"o",
+            b" 1",
+            b"1\0",
+        ] {
             assert!(boolean(bad).is_err());
         }
     }

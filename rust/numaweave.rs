@@ -8,6 +8,8 @@
 
 mod input;
 mod kernel_ext;
+#[cfg(CONFIG_KUNIT = "y")]
+mod kunit;
 #[allow(
     dead_code,
     unreachable_pub,

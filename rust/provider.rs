@@ -23,11 +23,7 @@ use self::{
     table::{Changes, Draft, Table},
 };
 use crate::{
-    kernel_ext::{
-        node::NodeId,
-        rcu::RcuCell,
-        weighted_interleave::WeightedInterleave,
-    },
+    kernel_ext::{node::NodeId, rcu::RcuCell, weighted_interleave::WeightedInterleave},
     policy::{Algorithm, Coordinates, Metric, Source, Target},
     sinks::{publish::Publisher, sysfs::Faces, trace},
     sources::{

@@ -43,7 +43,10 @@ fn inject(_: &(), reader: &mut UserSliceReader) -> Result {
     let mut buffer = [0u8; 64];
     let line = buffer.get_mut(..reader.len()).ok_or(EINVAL)?;
     reader.read_slice(line)?;
-    let mut fields = line.strip_suffix(b"\n").unwrap_or(line).split(|byte| *byte == b' ');
+    let mut fields = line
+        .strip_suffix(b"\n")
+        .unwrap_or(line)
+        .split(|byte| *byte == b' ');
     let mut field = || number::parse(fields.next().unwrap_or_default()).ok_or(EINVAL);
     let (node, read, write) = (field()?, field()?, field()?);
     if fields.next().is_some() {

@@ -59,8 +59,6 @@ impl<H: CoordinatesHandler> EntryHandler for Decode<H> {
 /// # Errors
 ///
 /// Those of [`Fprobe::register()`].
-pub(crate) fn watch<H: CoordinatesHandler>(
-    handler: H,
-) -> impl PinInit<Fprobe<Decode<H>>, Error> {
+pub(crate) fn watch<H: CoordinatesHandler>(handler: H) -> impl PinInit<Fprobe<Decode<H>>, Error> {
     Fprobe::register(SET_NODE_PERF, Decode(handler))
 }

@@ -15,11 +15,7 @@ use super::{
     number,
 };
 use core::ptr::NonNull;
-use kernel::{
-    bindings, container_of,
-    prelude::*,
-    str::CStr,
-};
+use kernel::{bindings, container_of, prelude::*, str::CStr};
 
 /// A counted reference to a device.
 ///

@@ -72,11 +72,7 @@ impl Node {
     fn child(&self, name: &CStr) -> Option<Self> {
         // SAFETY: By the type invariant the node is valid; `name` is NUL-terminated.
         let child = unsafe {
-            bindings::kernfs_find_and_get_ns(
-                self.0.as_ptr(),
-                name.as_char_ptr(),
-                core::ptr::null(),
-            )
+            bindings::kernfs_find_and_get_ns(self.0.as_ptr(), name.as_char_ptr(), core::ptr::null())
         };
         // INVARIANT: The call took a reference for us.
         NonNull::new(child).map(Self)

@@ -26,8 +26,7 @@
 use super::alloc;
 use core::ptr::NonNull;
 use kernel::{
-    bindings,
-    container_of,
+    bindings, container_of,
     error::{from_result, to_result},
     page::PAGE_SIZE,
     prelude::*,

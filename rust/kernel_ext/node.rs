@@ -134,7 +134,8 @@ impl NodeMask {
     /// Returns how many nodes the set holds.
     pub(crate) fn weight(&self) -> usize {
         // `Iterator::count()` has an overflow panic.
-        self.iter().fold(0, |count: usize, _| count.saturating_add(1))
+        self.iter()
+            .fold(0, |count: usize, _| count.saturating_add(1))
     }
 
     /// Returns the nodes of the set in ascending order.

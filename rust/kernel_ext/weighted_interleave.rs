@@ -10,14 +10,13 @@ use super::{
     alloc,
     kernfs::{self, Node},
     node::{NodeId, NodeMask, NodeState},
-    number,
     node_notifier::{MemoryEvent, MemoryHandler, NodeNotifier},
+    number,
     report::report_bandwidth,
 };
 use core::ptr::NonNull;
 use kernel::{
-    bindings,
-    new_mutex,
+    bindings, new_mutex,
     prelude::*,
     str::{kstrtobool_bytes, CStr, CString},
     sync::{Arc, Mutex},

@@ -64,9 +64,11 @@ impl Settings {
                         |value| input::ranged(value, |pages| max_cycle(pages, nodes)),
                     )?),
                 },
-                target: read(Param::Target, fmt!("1 to {TARGET_LIMIT} per mille"), |value| {
-                    input::ranged(value, Target::new)
-                })?,
+                target: read(
+                    Param::Target,
+                    fmt!("1 to {TARGET_LIMIT} per mille"),
+                    |value| input::ranged(value, Target::new),
+                )?,
             },
             publish: boolean(Param::Publish)?,
         })

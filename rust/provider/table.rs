@@ -160,3 +160,44 @@ impl Draft {
         self.cpus = NodeMask::of(NodeState::Cpu);
     }
 }
+
+#[cfg(CONFIG_KUNIT = "y")]
+impl Draft {
+    /// Pretends that just these nodes have memory and CPUs.
+    pub(crate) fn set_masks(&mut self, memory: NodeMask, cpus: NodeMask) {
+        self.memory = memory;
+        self.cpus = cpus;
+    }
+
+    /// Returns the table to be.
+    pub(crate) fn table(&self) -> &Table {
+        &self.table
+    }
+
+    /// Makes the table to be say just these weights.
+    pub(crate) fn set_weight(&mut self, node: NodeId, weight: u8) {
+        let row = Row {
+            weight,
+            ..Row::default()
+        };
+        self.table.set_row(node, row);
+    }
+
+    /// Makes the table to be say whether it is to be published.
+    pub(crate) fn set_publish(&mut self, publish: bool) {
+        self.table.settings.publish = publish;
+    }
+
+    /// Takes the table.
+    pub(crate) fn into_table(self) -> RcuBox<Table> {
+        self.table
+    }
+
+    /// Returns whether both tables to be say the same.
+    pub(crate) fn says_the_same(&self, other: &Self) -> bool {
+        let Ok(mut draft) = Self::new() else {
+            return false;
+        };
+        !draft.changes.compare(&self.table, &other.table)
+    }
+}

@@ -219,7 +219,9 @@ impl<T: KernelTable> Publisher<T> {
     /// Writes the weight to give back unless somebody else has written since.
     fn give_back(table: &T, node: NodeId, row: &Row) -> Result {
         match (row.baseline, row.left, table.weight(node)?) {
-            (Some(baseline), Some(left), Some(present)) if present == left && present != baseline => {
+            (Some(baseline), Some(left), Some(present))
+                if present == left && present != baseline =>
+            {
                 table.set_weight(node, baseline)
             }
             _ => Ok(()),

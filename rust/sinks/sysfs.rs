@@ -84,7 +84,12 @@ static ROOT: &[Attribute<Arc<Provider>>] = &[
     ),
     Attribute::rw(
         c"publish",
-        |provider, out| line(out, fmt!("{}", provider.read(|table| table.settings.publish))),
+        |provider, out| {
+            line(
+                out,
+                fmt!("{}", provider.read(|table| table.settings.publish)),
+            )
+        },
         |provider, written| provider.set_publish(input::boolean(written)?),
     ),
     Attribute::ro(c"hook", |provider, out| {
@@ -126,7 +131,8 @@ static NODE: &[Attribute<NodeFace>] = &[
         |face, out| line(out, fmt!("{}", face.row(|row| row.coordinates.write)?)),
         |face, written| {
             let bandwidth = input::number(written)?;
-            face.provider.set_override(face.node, Side::Write, bandwidth)
+            face.provider
+                .set_override(face.node, Side::Write, bandwidth)
         },
     ),
     Attribute::ro(c"source", |face, out| {

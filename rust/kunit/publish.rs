@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The publisher against a table that behaves like the kernel's, and one that fails.
+
+use crate::{
+    kernel_ext::{
+        alloc,
+        node::{nr_node_ids, NodeId},
+        rcu::RcuCell,
+    },
+    provider::table::{Draft, Table},
+    sinks::publish::{KernelTable, Publisher},
+};
+use core::cell::Cell;
+use kernel::prelude::*;
+
+/// The weight that the kernel derives by itself, in these tests.
+const KERNEL: u8 = 5;
+/// Weights of ours, one table after another.
+const OURS: u8 = 6;
+const NEXT: u8 = 7;
+/// A weight that an administrator writes.
+const ADMIN: u8 = 9;
+
+/// A table with the kernel's rules.
+struct Fake {
+    auto: Cell<bool>,
+    weights: KVec<Cell<u8>>,
+    /// Writes that still succeed.
+    budget: Cell<u32>,
+    /// Writes that succeeded.
+    writes: Cell<u32>,
+}
+
+impl Fake {
+    /// Makes an automatic table with all weights [`KERNEL`].
+    fn new() -> Result<Self> {
+        let ids = usize::from(nr_node_ids());
+        let mut weights = alloc::with_capacity(ids)?;
+        for _ in 0..ids {
+            weights
+                .push_within_capacity(Cell::new(KERNEL))
+                .map_err(|_| ENOMEM)?;
+        }
+        Ok(Self {
+            auto: Cell::new(true),
+            weights,
+            budget: Cell::new(u32::MAX),
+            writes: Cell::new(0),
+        })
+    }
+
+    fn spend(&self) -> Result {
+        let rest = self.budget.get().checked_sub(1).ok_or(ENOMEM)?;
+        self.budget.set(rest);
+        self.writes.set(self.writes.get().saturating_add(1));
+        Ok(())
+    }
+
+    /// Returns whether all weights are `weight`.
+    fn holds(&self, weight: u8) -> bool {
+        self.weights.iter().all(|slot| slot.get() == weight)
+    }
+
+    /// Does what an administrator's write of a weight does.
+    fn write(&self, node: NodeId, weight: u8) {
+        if let Some(slot) = self.weights.get(node.index()) {
+            slot.set(weight);
+        }
+        self.auto.set(false);
+    }
+
+    /// Returns the weight of `node`.
+    fn read(&self, node: NodeId) -> Option<u8> {
+        self.weights.get(node.index()).map(Cell::get)
+    }
+}
+
+impl KernelTable for &Fake {
+    fn auto(&self) -> Result<bool> {
+        Ok(self.auto.get())
+    }
+
+    fn set_auto(&self) -> Result {
+        self.spend()?;
+        for slot in &self.weights {
+            slot.set(KERNEL);
+        }
+        self.auto.set(true);
+        Ok(())
+    }
+
+    fn weight(&self, node: NodeId) -> Result<Option<u8>> {
+        Ok(self.read(node))
+    }
+
+    fn set_weight(&self, node: NodeId, weight: u8) -> Result {
+        self.spend()?;
+        self.write(node, weight);
+        Ok(())
+    }
+}
+
+/// Makes a table of ours that gives all nodes `weight`.
+fn ours(weight: u8, publish: bool) -> Result<RcuCell<Table>> {
+    let mut draft = Draft::new()?;
+    for node in NodeId::all() {
+        draft.set_weight(node, weight);
+    }
+    draft.set_publish(publish);
+    Ok(RcuCell::new(draft.into_table()))
+}
+
+/// Returns the first node id.
+fn first_node() -> Result<NodeId> {
+    NodeId::all().next().ok_or(ENODEV)
+}
+
+#[kunit_tests(numaweave_publish)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_automatic_table_is_automatic_again() -> Result {
+        let fake = Fake::new()?;
+        let mut publisher = Publisher::new(Some(&fake))?;
+        publisher.publish(&ours(OURS, true)?)?;
+        assert!(fake.holds(OURS));
+        assert!(!fake.auto.get());
+        publisher.publish(&ours(NEXT, true)?)?;
+        assert!(fake.holds(NEXT));
+        publisher.withdraw()?;
+        assert!(fake.auto.get());
+        assert!(fake.holds(KERNEL));
+        Ok(())
+    }
+
+    #[test]
+    fn only_what_differs_is_written() -> Result {
+        let fake = Fake::new()?;
+        let mut publisher = Publisher::new(Some(&fake))?;
+        publisher.publish(&ours(KERNEL, true)?)?;
+        assert_eq!(fake.writes.get(), 0);
+        assert!(fake.auto.get());
+        let table = ours(OURS, true)?;
+        publisher.publish(&table)?;
+        let written = fake.writes.get();
+        assert_eq!(written, u32::from(nr_node_ids()));
+        publisher.publish(&table)?;
+        assert_eq!(fake.writes.get(), written);
+        Ok(())
+    }
+
+    #[test]
+    fn manual_weights_come_back() -> Result {
+        let fake = Fake::new()?;
+        for node in NodeId::all() {
+            fake.write(node, 3);
+        }
+        let mut publisher = Publisher::new(Some(&fake))?;
+        publisher.publish(&ours(OURS, true)?)?;
+        publisher.publish(&ours(NEXT, true)?)?;
+        publisher.withdraw()?;
+        assert!(!fake.auto.get());
+        assert!(fake.holds(3));
+        Ok(())
+    }
+
+    #[test]
+    fn an_administrators_later_write_is_kept() -> Result {
+        let fake = Fake::new()?;
+        let node = first_node()?;
+        let mut publisher = Publisher::new(Some(&fake))?;
+        publisher.publish(&ours(OURS, true)?)?;
+        fake.write(node, ADMIN);
+        publisher.withdraw()?;
+        assert!(!fake.auto.get());
+        for other in NodeId::all() {
+            let kept = if other == node { ADMIN } else { KERNEL };
+            assert_eq!(fake.read(other), Some(kept));
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn an_administrators_overwritten_write_comes_back() -> Result {
+        let fake = Fake::new()?;
+        let node = first_node()?;
+        let mut publisher = Publisher::new(Some(&fake))?;
+        publisher.publish(&ours(OURS, true)?)?;
+        fake.write(node, ADMIN);
+        publisher.publish(&ours(NEXT, true)?)?;
+        assert!(fake.holds(NEXT));
+        publisher.withdraw()?;
+        assert!(!fake.auto.get());
+        assert_eq!(fake.read(node), Some(ADMIN));
+        Ok(())
+    }
+
+    #[test]
+    fn an_administrators_auto_is_kept() -> Result {
+        let fake = Fake::new()?;
+        for node in NodeId::all() {
+            fake.write(node, 3);
+        }
+        let mut publisher = Publisher::new(Some(&fake))?;
+        let table = ours(OURS, true)?;
+        publisher.publish(&table)?;
+        (&fake).set_auto()?;
+        let in_sync = publisher.in_sync(&table)?;
+        assert!(!in_sync);
+        publisher.withdraw()?;
+        assert!(fake.auto.get());
+        assert!(fake.holds(KERNEL));
+        // The same once it was overwritten.
+        publisher.publish(&table)?;
+        publisher.withdraw()?;
+        assert!(fake.auto.get());
+        Ok(())
+    }
+
+    #[test]
+    fn publishing_off_gives_back_and_on_starts_over() -> Result {
+        let fake = Fake::new()?;
+        let mut publisher = Publisher::new(Some(&fake))?;
+        publisher.publish(&ours(OURS, true)?)?;
+        publisher.publish(&ours(OURS, false)?)?;
+        assert!(fake.auto.get());
+        assert!(fake.holds(KERNEL));
+        for node in NodeId::all() {
+            fake.write(node, 3);
+        }
+        publisher.publish(&ours(OURS, false)?)?;
+        assert!(fake.holds(3));
+        publisher.publish(&ours(OURS, true)?)?;
+        assert!(fake.holds(OURS));
+        publisher.withdraw()?;
+        assert!(fake.holds(3));
+        Ok(())
+    }
+
+    #[test]
+    fn a_leaving_node_leaves_what_was_there() -> Result {
+        let fake = Fake::new()?;
+        let node = first_node()?;
+        for node in NodeId::all() {
+            fake.write(node, 3);
+        }
+        let mut publisher = Publisher::new(Some(&fake))?;
+        publisher.publish(&ours(OURS, true)?)?;
+        publisher.leave(node)?;
+        assert_eq!(fake.read(node), Some(3));
+        // It comes back.
+        publisher.publish(&ours(NEXT, true)?)?;
+        assert!(fake.holds(NEXT));
+        publisher.withdraw()?;
+        assert!(fake.holds(3));
+        Ok(())
+    }
+
+    #[test]
+    fn in_sync_is_the_truth() -> Result {
+        let fake = Fake::new()?;
+        let node = first_node()?;
+        let table = ours(OURS, true)?;
+        let mut publisher = Publisher::new(Some(&fake))?;
+        let before = publisher.in_sync(&table)?;
+        assert!(!before);
+        publisher.publish(&table)?;
+        let published = publisher.in_sync(&table)?;
+        assert!(published);
+        fake.write(node, ADMIN);
+        let written = publisher.in_sync(&table)?;
+        assert!(!written);
+        fake.write(node, OURS);
+        let repaired = publisher.in_sync(&table)?;
+        assert!(repaired);
+        Ok(())
+    }
+
+    #[test]
+    fn a_failing_write_is_an_error_and_taken_up_again() -> Result {
+        let nodes = u32::from(nr_node_ids());
+        for succeeding in 0..nodes {
+            let fake = Fake::new()?;
+            let table = ours(OURS, true)?;
+            let mut publisher = Publisher::new(Some(&fake))?;
+            fake.budget.set(succeeding);
+            assert_eq!(publisher.publish(&table).err(), Some(ENOMEM));
+            let partly = publisher.in_sync(&table)?;
+            assert!(!partly);
+            // Given back from half way, or completed: both must end clean.
+            fake.budget.set(u32::MAX);
+            if succeeding % 2 == 0 {
+                publisher.publish(&table)?;
+                assert!(fake.holds(OURS));
+            }
+            publisher.withdraw()?;
+            assert!(fake.auto.get());
+            assert!(fake.holds(KERNEL));
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn without_a_table_there_is_nothing_to_do() -> Result {
+        let table = ours(OURS, true)?;
+        let mut publisher = Publisher::<&Fake>::new(None)?;
+        publisher.publish(&table)?;
+        let in_sync = publisher.in_sync(&table)?;
+        assert!(!in_sync);
+        publisher.withdraw()
+    }
+}
