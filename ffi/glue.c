@@ -8,6 +8,9 @@
 
 #include "glue.h"
 
+/* The kernel defines it as a type; to users it is the name of a parameter. */
+#undef auto
+
 /*
  * Module parameters are strings here and typed in Rust, so that users write
  * the same words at load as later in sysfs.
