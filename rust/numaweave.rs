@@ -25,7 +25,10 @@ use crate::{
     kernel_ext::weighted_interleave::WeightedInterleave,
     provider::{settings::Settings, Provider},
     sinks::sysfs::Faces,
-    sources::{hook::Hook, hotplug::Hotplug},
+    sources::{
+        hook::{Hook, HookStatus},
+        hotplug::Hotplug,
+    },
 };
 use kernel::{prelude::*, sync::Arc};
 
@@ -102,6 +105,12 @@ impl kernel::Module for Numaweave {
                 })
                 .ok(),
         );
+        if provider.hook_status() == HookStatus::Silent {
+            pr_warn!(
+                "the kernel calls no probes at present (kernel.ftrace_enabled): bandwidth updates \
+                 are not followed\n"
+            );
+        }
         let faces = OpenFaces(provider.clone());
         Faces::open(&provider)?;
         // What happened since the provider was made, before all of this listened.

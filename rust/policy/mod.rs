@@ -12,8 +12,10 @@
 //!
 //! No panic path may be emitted, with overflow checks on. So slices are read through iterators and
 //! `get()`, divisors are `NonZero`, and arithmetic is wrapping where wrapping is meant and
-//! saturating elsewhere. With at most [`MAX_CYCLE_LIMIT`] nodes no saturating operation ever
-//! saturates: bandwidths have 32 bits, their sum 44, weights 8, their sum 20, per mille 10.
+//! saturating elsewhere. The kernel's `core` has overflow checks too: `enumerate()`, `count()` and
+//! at times `zip()` of two slices bring a panic along. With at most [`MAX_CYCLE_LIMIT`] nodes no
+//! saturating operation ever saturates: bandwidths have 32 bits, their sum 44, weights 8, their sum
+//! 20, per mille 10.
 
 #![forbid(unsafe_code)]
 
