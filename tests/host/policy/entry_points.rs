@@ -46,7 +46,12 @@ pub fn entry_limits(
 
 #[no_mangle]
 pub fn entry_values(max_cycle: MaxCycle, target: Target) -> (u32, u32, bool, bool) {
-    (max_cycle.get(), target.get(), max_cycle < default_max_cycle(1), target < Target::default())
+    (
+        max_cycle.get(),
+        target.get(),
+        max_cycle < default_max_cycle(1),
+        target < Target::default(),
+    )
 }
 
 #[no_mangle]
@@ -88,5 +93,8 @@ pub fn entry_debug(
     node: Node,
     example: &Example,
 ) -> fmt::Result {
-    write!(f, "{choice:?} {limits:?} {coordinates:?} {node:?} {example:?} {SizeMismatch}")
+    write!(
+        f,
+        "{choice:?} {limits:?} {coordinates:?} {node:?} {example:?} {SizeMismatch}"
+    )
 }
