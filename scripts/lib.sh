@@ -26,31 +26,56 @@ need_root() {
 	((EUID == 0)) || die "needs root, to make mount and pid namespaces: run it with sudo"
 }
 
-# step LOG WHAT CMD...: run CMD with its output in logs/LOG. On a terminal one
-# line shows the last line of the log while it grows; elsewhere WHAT is printed
-# once at the start and once at the end. Failure is one sentence and the log.
-step() {
-	local log=$logs/$1 what=$2 start=$SECONDS pid status=0
-	shift 2
-	mkdir -p "$logs"
-	[[ -t 1 ]] || say "$what"
-	"$@" >"$log" 2>&1 </dev/null &
-	pid=$!
-	if [[ -t 1 ]]; then
-		while kill -0 "$pid" 2>/dev/null; do
-			progress "$what" "$((SECONDS - start))" "$log"
-			sleep 0.5
-		done
-	fi
-	wait "$pid" || status=$?
-	[[ ! -t 1 ]] || printf '\r\033[K'
-	((status == 0)) || die "$what: failed with status $status, see $log"
-	say "$what: done in $((SECONDS - start)) s"
+# Two at a time would undo each other's work. The lock goes with the process.
+one_at_a_time() {
+	mkdir -p "$build"
+	exec 8>"$build/.lock"
+	flock --nonblock 8 && return
+	say "another setup is running here, waiting for it"
+	flock 8
 }
 
-progress() {
-	local width last
-	width=$(tput cols 2>/dev/null || echo 80)
-	last=$(tail -n 1 -- "$3" 2>/dev/null | tr -d '\000-\037' || true)
-	printf '\r\033[K%s' "$(printf '%s: %s: %4d s  %s' "$me" "$1" "$2" "$last" | cut -c "1-$((width - 1))")"
+# step LOG WHAT CMD...: run CMD with its output in logs/LOG. On a terminal one
+# line shows the log's last line while it grows; elsewhere WHAT is printed at
+# the start and at the end. Failure is one sentence and the log.
+step() {
+	local log=$logs/$1 what=$2 start=$SECONDS watcher='' status
+	shift 2
+	mkdir -p "$logs"
+	if [[ -t 1 ]]; then
+		watch_log "$log" "$what" 8>&- &
+		watcher=$!
+	else
+		say "$what ..."
+	fi
+	# not "|| status=$?": that would have CMD, if a function, go on after errors
+	set +e
+	(
+		set -e
+		"$@"
+	) >"$log" 2>&1 </dev/null 8>&-
+	status=$?
+	set -e
+	if [[ -n $watcher ]]; then
+		kill "$watcher" 2>/dev/null || true
+		wait "$watcher" 2>/dev/null || true
+		printf '\r\033[K'
+	fi
+	case $status in
+	0) say "$what: done in $((SECONDS - start)) s" ;;
+	130) die "$what: interrupted; the next call goes on from there" ;;
+	*) die "$what: failed with status $status, see $log" ;;
+	esac
+}
+
+# Ends with the script that started it.
+watch_log() {
+	local start=$SECONDS width line
+	while kill -0 $$ 2>/dev/null; do
+		width=$(stty size </dev/tty 2>/dev/null | cut -d ' ' -f 2) || true
+		line=$(tail -n 1 -- "$1" 2>/dev/null | tr -d '\000-\037') || true
+		line="$me: $2: $((SECONDS - start)) s  $line"
+		printf '\r\033[K%s' "${line:0:${width:-80}-1}"
+		sleep 0.5
+	done
 }

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# `make` is the ordinary out-of-tree build against the kernel tree KDIR. All
+# that runs in guests works on the build root and kernel that `make setup`
+# makes under build/. What a text after ## says is `make help`.
+
+KDIR ?= /lib/modules/$(shell uname -r)/build
+KERNEL ?= test
+TOPOLOGY ?= three-tier
+
+MAKEFLAGS += --no-print-directory
+IN_ROOT := scripts/in-root
+VM = scripts/vm --kernel $(KERNEL) --topology $(TOPOLOGY) $(addprefix --load ,$(LOAD))
+TARGET := x86_64-unknown-linux-gnu
+export CMD
+
+.DEFAULT_GOAL := modules
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z][a-z_-]*:.*## / { printf "  %-16s %s\n", $$1, $$2 }' Makefile
+	@echo
+	@echo 'Variables: KDIR ($(KDIR)), TOPOLOGY ($(TOPOLOGY)), KERNEL ($(KERNEL)),'
+	@echo 'LOAD (modules for shell and exec, such as numaweave:target=900), CMD,'
+	@echo 'ONLY (a pattern of test names). Topologies: $(basename $(notdir $(wildcard scripts/topologies/*.toml)))'
+
+## Against a kernel tree
+
+modules: ## numaweave.ko for the kernel tree KDIR (default)
+	@scripts/check-kdir '$(KDIR)'
+	$(MAKE) -C '$(KDIR)' M='$(CURDIR)' modules
+
+modules_install: ## install numaweave.ko for the kernel of KDIR
+	@scripts/check-kdir '$(KDIR)'
+	$(MAKE) -C '$(KDIR)' M='$(CURDIR)' modules_install
+
+rust-analyzer: ## rust-project.json for editors
+	@scripts/check-kdir '$(KDIR)'
+	$(MAKE) -C '$(KDIR)' M='$(CURDIR)' rust-analyzer
+
+clean: ## remove what the builds made, but not the build root and kernels
+	@[ ! -f '$(KDIR)/Makefile' ] || $(MAKE) -C '$(KDIR)' M='$(CURDIR)' clean
+	rm -rf build/modules build/target build/logs build/pycache target
+
+distclean: clean ## remove build/ as well
+	rm -rf --one-file-system build
+
+## In the build root and in guests
+
+setup: ## make the build root and the kernel, as far as they are missing
+	@scripts/buildroot
+	@scripts/kernel $(KERNEL)
+
+test-module: setup ## the modules for the kernel that the guests run
+	@$(IN_ROOT) make -s -j"$$(nproc)" -C build/linux-$(KERNEL) M='$(CURDIR)' MO='$(CURDIR)/build/modules/$(KERNEL)' $(if $(V),V=$(V)) modules
+
+programs: setup ## numaweave-guest and numaweave-plan, static
+	@$(IN_ROOT) env RUSTFLAGS='-C target-feature=+crt-static' cargo build --quiet --locked --release \
+		--target $(TARGET) --bin numaweave-guest --bin numaweave-plan
+
+run: test-module programs ## see numaweave at work on a guest with TOPOLOGY
+	@$(VM) -- numaweave-guest demo
+
+shell: test-module programs ## a shell in a guest with TOPOLOGY
+	@$(VM)
+
+exec: test-module programs ## run CMD in a guest with TOPOLOGY
+	@[ -n "$$CMD" ] || { echo "make exec: say what to run with CMD='...'" >&2; exit 2; }
+	@$(VM) -- sh -c "$$CMD"
+
+test: setup ## all tests, or those that ONLY names
+	@$(IN_ROOT) tests/run $(if $(ONLY),--only '$(ONLY)')
+
+lint: setup ## all checks of the source
+	@$(IN_ROOT) scripts/lint
+
+fmt: setup ## format Rust and Python
+	@$(IN_ROOT) scripts/lint --fix
+
+.PHONY: help modules modules_install rust-analyzer clean distclean setup \
+	test-module programs run shell exec test lint fmt
