@@ -70,7 +70,7 @@ exec: test-module programs ## run CMD in a guest with TOPOLOGY
 test: setup ## all tests, or those that ONLY names
 	@$(IN_ROOT) tests/run $(if $(ONLY),--only '$(ONLY)')
 
-lint: setup ## all checks of the source
+lint: test-module ## all checks of the source
 	@$(IN_ROOT) scripts/lint
 
 fmt: setup ## format Rust and Python

@@ -62,7 +62,7 @@ def parser() -> argparse.ArgumentParser:
         "--timeout",
         metavar="SECONDS",
         type=seconds,
-        help=f"limit of the whole run [{SECONDS['TCG']}, {SECONDS['KVM']} with KVM; none for a shell]",
+        help="limit of the whole run [900, with KVM 120; for a shell none]",
     )
     return parser
 
@@ -76,7 +76,7 @@ def seconds(text: str) -> float:
 
 def host_path(name: str) -> Path:
     """The caller's path NAME as seen from the build root."""
-    path = Path(os.path.abspath(name))
+    path = Path(os.path.normpath(Path(name).absolute()))
     host = os.environ.get("NUMAWEAVE_HOST", "")
     if not host or path.is_relative_to(TOP) or path.is_relative_to(host):
         return path

@@ -61,7 +61,11 @@ def probe_kvm(kernel: Path) -> bool:
     ]
     try:
         done = subprocess.run(
-            command, capture_output=True, stdin=subprocess.DEVNULL, timeout=PROBE_SECONDS
+            command,
+            check=False,
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            timeout=PROBE_SECONDS,
         )
     except subprocess.TimeoutExpired:
         return False
