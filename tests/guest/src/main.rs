@@ -3,8 +3,26 @@
 //! `numaweave-guest`: everything that runs inside a guest to try numaweave.
 //!
 //! - `place` faults pages and counts them per node: the workload.
+//! - `test` proves the module on the topology it finds itself on (KTAP).
 
+mod cases;
+mod file;
+mod harness;
+mod injector;
+mod kernel_log;
+mod kernel_table;
+mod machine;
+mod memory_block;
+mod module;
 mod place;
+mod plan;
+mod provider;
+mod random;
+mod usage;
+mod wait;
+mod watch;
+mod weights;
+mod workload;
 
 use std::process::ExitCode;
 
@@ -32,11 +50,23 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Run the end-to-end cases that make sense on this topology; KTAP on stdout.
+    Test {
+        /// Run only cases whose `suite.case` name contains this text.
+        filter: Option<String>,
+        /// Print the plan for this topology and run nothing.
+        #[arg(long)]
+        list: bool,
+        /// Seed of the pseudo-random inputs; printed by every run, so that a run can be repeated.
+        #[arg(long)]
+        seed: Option<u64>,
+    },
 }
 
 fn run() -> Result<ExitCode> {
     match Arguments::parse().command {
         Command::Place { pages, json } => place::main(pages, json),
+        Command::Test { filter, list, seed } => harness::main(filter.as_deref(), list, seed),
     }
 }
 

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The hook notices when ftrace no longer calls it, and what it missed is read later.
+
+use anyhow::{ensure, Result};
+
+use crate::file;
+use crate::harness::faults;
+use crate::harness::{Bench, Case, Scope, Suite};
+use crate::injector::Injector;
+use crate::machine::{keeps_reports, Coordinates};
+use crate::provider::Provider;
+
+pub(super) const SUITE: Suite = Suite {
+    name: "hook",
+    cases: &[
+        Case::new("silent_and_active_again", Scope::Everywhere, silent),
+        Case::new("missed_update_is_read", Scope::FirmwareData, missed),
+        Case::new("silent_at_load", Scope::FirmwareData, silent_at_load),
+    ],
+};
+
+/// `kernel.ftrace_enabled=0` as long as this lives.
+struct FtraceOff;
+
+impl FtraceOff {
+    fn new() -> Result<Self> {
+        file::write("/proc/sys/kernel/ftrace_enabled", "0")?;
+        Ok(Self)
+    }
+}
+
+impl Drop for FtraceOff {
+    fn drop(&mut self) {
+        if let Err(error) = file::write("/proc/sys/kernel/ftrace_enabled", "1") {
+            faults::report(&error);
+        }
+    }
+}
+
+fn silent(_bench: &mut Bench<'_>) -> Result<()> {
+    let provider = Provider::load("")?;
+    provider.expect("hook", "active")?;
+    let off = FtraceOff::new()?;
+    provider.write("auto", "true")?;
+    provider.expect("hook", "silent")?;
+    drop(off);
+    provider.write("auto", "true")?;
+    provider.expect("hook", "active")?;
+    provider.unload()
+}
+
+fn missed(bench: &mut Bench<'_>) -> Result<()> {
+    let injector = Injector::load()?;
+    let provider = Provider::load("")?;
+    for &node in bench
+        .machine
+        .memory
+        .iter()
+        .filter(|&&node| keeps_reports(node))
+    {
+        let before = provider.bandwidth(node)?;
+        let source = provider.read(&format!("node{node}/source"))?;
+        let missed = Coordinates {
+            read: 7_001 + node,
+            write: 7_002 + node,
+        };
+
+        let off = FtraceOff::new()?;
+        injector.inject(node, missed)?;
+        let shown = provider.bandwidth(node)?;
+        ensure!(
+            shown == before,
+            "a silent hook brought {shown} for node {node}"
+        );
+        provider.expect(&format!("node{node}/source"), &source)?;
+        provider.write("auto", "true")?;
+        provider.expect("hook", "silent")?;
+        let shown = provider.bandwidth(node)?;
+        ensure!(
+            shown == missed,
+            "after a write of auto node {node} is shown with {shown}, missed was {missed}"
+        );
+        // What nobody had heard of before counts as firmware's word, whenever it is found.
+        let known = before != Coordinates::default();
+        let source = if known { "update" } else { "firmware" };
+        provider.expect(&format!("node{node}/source"), source)?;
+        provider.expect_planned(bench.machine)?;
+        provider.expect_published()?;
+
+        drop(off);
+        provider.write("auto", "true")?;
+        provider.expect("hook", "active")?;
+        provider.follow(&injector, node, Coordinates::both(9_000 + node))?;
+        provider.expect_planned(bench.machine)?;
+    }
+    provider.unload()
+}
+
+/// A module that is loaded while ftrace is off works with what firmware said, and catches up.
+fn silent_at_load(bench: &mut Bench<'_>) -> Result<()> {
+    let injector = Injector::load()?;
+    let off = FtraceOff::new()?;
+    let provider = Provider::load("")?;
+    provider.expect("hook", "silent")?;
+    provider.expect_planned(bench.machine)?;
+    provider.expect_published()?;
+    drop(off);
+    provider.write("auto", "true")?;
+    provider.expect("hook", "active")?;
+    provider.follow(
+        &injector,
+        bench.machine.last_node(),
+        Coordinates::both(4_321),
+    )?;
+    provider.unload()
+}

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The cases, by the part of the module that they are about.
+
+mod abi;
+mod balanced;
+mod control;
+mod hook;
+mod hotplug;
+mod input;
+mod load;
+mod mainline;
+mod overrides;
+mod parameters;
+mod placement;
+mod rounds;
+mod trace;
+mod unload;
+mod update;
+
+use crate::harness::Suite;
+
+/// All suites in the order in which they run. `unload` is first: it has the only case that wants a
+/// kernel to which nobody has reported a bandwidth yet.
+pub(crate) const SUITES: &[Suite] = &[
+    unload::SUITE,
+    load::SUITE,
+    abi::SUITE,
+    mainline::SUITE,
+    balanced::SUITE,
+    placement::SUITE,
+    update::SUITE,
+    overrides::SUITE,
+    control::SUITE,
+    hook::SUITE,
+    hotplug::SUITE,
+    trace::SUITE,
+    parameters::SUITE,
+    input::SUITE,
+    rounds::SUITE,
+];

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Bandwidth updates as they arrive.
+
+use std::thread;
+
+use anyhow::{anyhow, ensure, Context, Result};
+
+use crate::harness::{note, Bench, Case, Scope, Suite};
+use crate::injector::{report, Injector};
+use crate::machine::Coordinates;
+use crate::provider::Provider;
+use crate::random;
+use crate::watch::Watch;
+
+pub(super) const SUITE: Suite = Suite {
+    name: "update",
+    cases: &[
+        Case::new("followed", Scope::Everywhere, followed),
+        Case::new("announced", Scope::Everywhere, announced),
+        Case::new("weights_announced", Scope::SeveralNodes, weights_announced),
+        Case::new("unknown_again", Scope::Everywhere, unknown_again),
+        Case::new("storm", Scope::Everywhere, storm),
+    ],
+};
+
+/// Source, generation and the kernel's table follow an update of each node.
+fn followed(bench: &mut Bench<'_>) -> Result<()> {
+    let injector = Injector::load()?;
+    let provider = Provider::load("")?;
+    for (&node, step) in bench.machine.memory.iter().zip(1..) {
+        let before = provider.number("generation")?;
+        let coordinates = Coordinates {
+            read: 70_000 + step * 1_111,
+            write: 60_000 + step * 777,
+        };
+        provider.follow(&injector, node, coordinates)?;
+        provider.expect(&format!("node{node}/source"), "update")?;
+        let after = provider.number("generation")?;
+        ensure!(
+            after == before + 1,
+            "one update of node {node} took generation from {before} to {after}"
+        );
+        provider.expect_planned(bench.machine)?;
+        provider.expect_published()?;
+    }
+    provider.unload()
+}
+
+/// poll(2) wakes readers of the files that an update changes by itself.
+fn announced(bench: &mut Bench<'_>) -> Result<()> {
+    let injector = Injector::load()?;
+    let node = bench.machine.last_node();
+    let provider = Provider::load("")?;
+    let watch = |name: &str| Watch::new(provider.path(name));
+    let generation = provider.number("generation")?;
+    let read = watch(&format!("node{node}/read_bandwidth"))?;
+    let write = watch(&format!("node{node}/write_bandwidth"))?;
+    let source = watch(&format!("node{node}/source"))?;
+    let count = watch("generation")?;
+    injector.inject(
+        node,
+        Coordinates {
+            read: 12_345,
+            write: 12_344,
+        },
+    )?;
+    read.expect("12345")?;
+    write.expect("12344")?;
+    source.expect("update")?;
+    count.expect(&(generation + 1).to_string())?;
+
+    let auto = watch("auto")?;
+    provider.write(&format!("node{node}/weight"), "3")?;
+    auto.expect("false").context("a write to a weight")?;
+
+    provider.write("publish", "false")?;
+    provider.expect("in_sync", "false")?;
+    let in_sync = watch("in_sync")?;
+    provider.write("publish", "true")?;
+    in_sync.expect("true")?;
+    provider.unload()
+}
+
+/// The same for weights, cycle and efficiency, also of nodes that were not reported themselves.
+fn weights_announced(bench: &mut Bench<'_>) -> Result<()> {
+    let injector = Injector::load()?;
+    let provider = Provider::load("")?;
+    // All equal gives 1:1:..; the last one twice as fast gives it weight 2.
+    for &node in &bench.machine.memory {
+        provider.follow(&injector, node, Coordinates::both(1000))?;
+    }
+    let nodes = bench.machine.memory.len();
+    provider.expect("cycle", &nodes.to_string())?;
+    provider.expect("efficiency", "1000000")?;
+
+    let (first, last) = (bench.machine.first_node(), bench.machine.last_node());
+    let watch = |name: &str| Watch::new(provider.path(name));
+    let weight = watch(&format!("node{last}/weight"))?;
+    let cycle = watch("cycle")?;
+    injector.inject(last, Coordinates::both(2000))?;
+    weight.expect("2")?;
+    cycle.expect(&(nodes + 1).to_string())?;
+
+    // Two values that no cycle of 255 fits exactly: the efficiency drops below 100 %.
+    let efficiency = watch("efficiency")?;
+    let other = watch(&format!("node{last}/weight"))?;
+    injector.inject(first, Coordinates::both(617_173))?;
+    provider.wait_for_bandwidth(first, Coordinates::both(617_173))?;
+    let answer = provider.plan(bench.machine)?;
+    let planned = answer.weights.last().context("the plan is empty")?;
+    other.expect(&planned.to_string())?;
+    ensure!(
+        answer.efficiency_ppm != 1_000_000,
+        "the case needs an inexact plan, got {:?}",
+        answer.weights
+    );
+    efficiency.expect(&answer.efficiency_ppm.to_string())?;
+    provider.unload()
+}
+
+/// A report of 0 takes the knowledge back.
+fn unknown_again(bench: &mut Bench<'_>) -> Result<()> {
+    let injector = Injector::load()?;
+    let provider = Provider::load("")?;
+    let node = bench.machine.last_node();
+    provider.follow(&injector, node, Coordinates::both(5_000))?;
+    provider.follow(&injector, node, Coordinates::default())?;
+    provider.expect_planned(bench.machine)?;
+    provider.expect_published()?;
+    provider.unload()
+}
+
+/// What one node is told in a storm.
+struct Reports {
+    node: u32,
+    some: Vec<Coordinates>,
+    last: Coordinates,
+}
+
+/// Several threads report at once, each its own nodes; nothing is lost, and no more is computed
+/// than was reported.
+fn storm(bench: &mut Bench<'_>) -> Result<()> {
+    const THREADS: usize = 4;
+    const EACH: usize = 50;
+    let injector = Injector::load()?;
+    let provider = Provider::load("")?;
+    let mut storm = Vec::new();
+    for &node in &bench.machine.memory {
+        let rng = &mut bench.rng;
+        storm.push(Reports {
+            node,
+            some: (0..EACH).map(|_| random::coordinates(rng)).collect(),
+            last: Coordinates {
+                read: rng.u32(1_000..100_000),
+                write: rng.u32(1_000..100_000),
+            },
+        });
+        // The injector undoes what goes through it, so something has to.
+        provider.follow(&injector, node, Coordinates::both(999))?;
+    }
+    let before = provider.number("generation")?;
+
+    thread::scope(|scope| {
+        let threads: Vec<_> = storm
+            .chunks(storm.len().div_ceil(THREADS))
+            .map(|nodes| scope.spawn(|| report_all(nodes)))
+            .collect();
+        threads.into_iter().try_for_each(|thread| {
+            let ended = thread.join();
+            ended.map_err(|_| anyhow!("a reporting thread panicked"))?
+        })
+    })?;
+
+    for Reports { node, last, .. } in &storm {
+        provider.wait_for_bandwidth(*node, *last)?;
+    }
+    provider.expect_planned(bench.machine)?;
+    provider.expect_published()?;
+    let tables = provider.number("generation")? - before;
+    let reports = storm.len() * (EACH + 1);
+    note(&format!("{reports} reports led to {tables} tables"));
+    ensure!(
+        (1..=reports).contains(&usize::try_from(tables)?),
+        "{reports} reports led to {tables} tables"
+    );
+    provider.unload()
+}
+
+/// The part of a storm that one thread reports, all its nodes in turn.
+fn report_all(nodes: &[Reports]) -> Result<()> {
+    let rounds = nodes.iter().map(|reports| reports.some.len()).max();
+    for round in 0..rounds.unwrap_or(0) {
+        for reports in nodes {
+            if let Some(coordinates) = reports.some.get(round) {
+                report(reports.node, *coordinates)?;
+            }
+        }
+    }
+    nodes
+        .iter()
+        .try_for_each(|reports| report(reports.node, reports.last))
+}

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Loading and unloading kernel modules from inside a case.
+
+use std::ffi::CString;
+use std::fs::File;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use nix::errno::Errno;
+use nix::kmod::{delete_module, finit_module, DeleteModuleFlags, ModuleInitFlags};
+
+use crate::harness::faults;
+
+/// A loaded module; unloaded when dropped.
+#[derive(Debug)]
+#[must_use = "the module is unloaded at once"]
+pub(crate) struct Module {
+    name: &'static str,
+    loaded: bool,
+}
+
+impl Module {
+    /// Loads `/modules/NAME.ko` with `parameters` (`name=value`, separated by blanks).
+    ///
+    /// The errno of a refused load is in the error's chain: see [`errno`].
+    pub(crate) fn load(name: &'static str, parameters: &str) -> Result<Self> {
+        let path = format!("/modules/{name}.ko");
+        let file = File::open(&path).with_context(|| format!("cannot open {path}"))?;
+        let options = CString::new(parameters).context("a module parameter holds a NUL")?;
+        finit_module(&file, &options, ModuleInitFlags::empty())
+            .with_context(|| format!("the kernel refuses {path} with parameters {parameters:?}"))?;
+        Ok(Self { name, loaded: true })
+    }
+
+    /// Unloads, and says so when the kernel refuses.
+    pub(crate) fn unload(mut self) -> Result<()> {
+        self.remove()
+    }
+
+    fn remove(&mut self) -> Result<()> {
+        self.loaded = false;
+        unload(self.name)
+    }
+}
+
+impl Drop for Module {
+    fn drop(&mut self) {
+        if self.loaded {
+            if let Err(error) = self.remove() {
+                faults::report(&error);
+            }
+        }
+    }
+}
+
+/// Unloads a module by its name.
+pub(crate) fn unload(name: &str) -> Result<()> {
+    let name_of = CString::new(name).context("a module's name holds a NUL")?;
+    delete_module(&name_of, DeleteModuleFlags::O_NONBLOCK)
+        .with_context(|| format!("cannot unload {name}"))
+}
+
+/// Whether a module of this name is loaded.
+pub(crate) fn is_loaded(name: &str) -> bool {
+    Path::new("/sys/module")
+        .join(name)
+        .join("initstate")
+        .exists()
+}
+
+/// The errno at the root of `error`, if one is.
+pub(crate) fn errno(error: &anyhow::Error) -> Option<Errno> {
+    error.root_cause().downcast_ref().copied()
+}

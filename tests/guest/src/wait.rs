@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Waiting for something that the kernel does a little later.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{bail, Result};
+
+/// How long a guest under emulation may take for what takes milliseconds on a machine.
+///
+/// Only a bound on hanging: no case measures time.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What a probe saw: the awaited thing, or a description of what is there instead.
+pub(crate) type Probe<T> = Result<T, String>;
+
+/// Asks `probe` until it sees what it waits for; names `what` and what was seen when it never does.
+pub(crate) fn wait_for<T>(what: &str, mut probe: impl FnMut() -> Result<Probe<T>>) -> Result<T> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match probe()? {
+            Ok(value) => return Ok(value),
+            Err(seen) if Instant::now() >= deadline => {
+                bail!(
+                    "{what}: not within {} s; seen instead: {seen}",
+                    PATIENCE.as_secs()
+                )
+            }
+            Err(_) => thread::sleep(Duration::from_millis(2)),
+        }
+    }
+}
