@@ -4,8 +4,10 @@
 //!
 //! - `place` faults pages and counts them per node: the workload.
 //! - `test` proves the module on the topology it finds itself on (KTAP).
+//! - `demo` shows it: the inside of `make run`.
 
 mod cases;
+mod demo;
 mod file;
 mod harness;
 mod injector;
@@ -61,12 +63,15 @@ enum Command {
         #[arg(long)]
         seed: Option<u64>,
     },
+    /// Show what numaweave does to page placement on this topology, and check it.
+    Demo,
 }
 
 fn run() -> Result<ExitCode> {
     match Arguments::parse().command {
         Command::Place { pages, json } => place::main(pages, json),
         Command::Test { filter, list, seed } => harness::main(filter.as_deref(), list, seed),
+        Command::Demo => demo::main(),
     }
 }
 
