@@ -130,6 +130,8 @@ def boot(
     with contextlib.ExitStack() as stack:
         copy = stack.enter_context(Path(options.console).open("wb")) if options.console else None
         console = Console(copy)
+        if not command:
+            print("vm: 'exit' or ctrl-] ends the guest", file=sys.stderr)
         show_progress(f"vm: booting {machine.name} under {accelerator} ...")
         outcome = Guest(
             lambda ports: qemu.command(

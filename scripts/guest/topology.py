@@ -21,6 +21,7 @@ firmware does not report. `read_bandwidth` and `write_bandwidth` in place of
 `bandwidth` tell the two apart. A node's `initiator` is the CPU node it hangs
 on, by default itself or the nearest one; `hotplug` is memory that a node gets
 as an offline DIMM; `count` repeats a node. Without a matrix there is no HMAT.
+Nodes with CPUs come first: so Linux numbers them.
 """
 
 from __future__ import annotations
@@ -144,8 +145,6 @@ class Reader:
             raise self.error("description", "must be a string")
         nodes = self.nodes()
         topology = Topology(name, description, nodes, self.distances(len(nodes)))
-        if not topology.initiators:
-            raise self.error("node", "no node has CPUs")
         if topology.cpus > MAX_CPUS:
             raise self.error("node", f"{topology.cpus} CPUs, at most {MAX_CPUS} are possible")
         if not any(node.memory_mb for node in nodes):
@@ -186,7 +185,19 @@ class Reader:
                 nodes.append(Node(memory, numbers, hotplug, initiator))
         if len(nodes) > MAX_NODES:
             raise self.error("node", f"{len(nodes)} nodes, at most {MAX_NODES} are possible")
+        self.order(nodes)
         return nodes
+
+    def order(self, nodes: list[Node]) -> None:
+        """Linux numbers nodes as the SRAT names them: CPUs, memory, room for DIMMs."""
+        if not any(node.cpus for node in nodes):
+            raise self.error("node", "no node has CPUs")
+        for i, node in enumerate(nodes):
+            if node.cpus and i and not nodes[i - 1].cpus:
+                raise self.error(f"node {i}", "nodes with CPUs must come before those without")
+            empty = not (node.cpus or node.memory_mb)
+            if empty and i != len(nodes) - 1:
+                raise self.error(f"node {i}", "a node of hotplug memory alone must be the last")
 
     def integer(self, table: dict, prefix: str, key: str, low: int, high: int, default: int) -> int:
         value = table.get(key, default)

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The module in guests: its KUnit suites, and the end-to-end tests."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from . import ktap
+from .item import Item, Result, guest
+from .topologies import names
+
+
+def items() -> list[Item]:
+    return [
+        item
+        for name in names()
+        for item in (
+            Item(f"kunit {name}", partial(kunit, name)),
+            Item(f"guest {name}", partial(end_to_end, name)),
+        )
+    ]
+
+
+def kunit(name: str, log: Path) -> Result:
+    """Inserts the module where KUnit is on; its suites run then and there."""
+    result = Result()
+    options = ["--append", "kunit.enable=1", "--load", "numaweave"]
+    done = guest(name, options, ["rmmod", "numaweave"], log)
+    report = ktap.parse(ktap.since_init(done.console), log)
+    report.count(result)
+    result.check("status", f"is {done.status}" if done.status else None)
+    suites, cases = ktap.built_in_suites()
+    ran = f"{len(report.suites)} suites, {len(report.cases)} cases"
+    has = f"{suites} suites, {cases} cases"
+    result.check("all suites", f"ran {ran}; numaweave.ko has {has}" if ran != has else None)
+    return result
+
+
+def end_to_end(name: str, log: Path) -> Result:
+    result = Result()
+    done = guest(name, [], ["numaweave-guest", "test"], log)
+    ktap.parse(done.output.decode(errors="replace"), log).count(result)
+    if done.status and not result.failed:
+        result.failed.append(f"numaweave-guest ends with status {done.status}")
+    return result
