@@ -20,6 +20,7 @@ TOPOLOGIES = TOP / "scripts/topologies"
 SECONDS = {"KVM": 120, "TCG": 900}
 USAGE = 2
 EXCERPT_LINES = 300
+PASSED_ON = ("NO_COLOR",)
 
 DESCRIPTION = """\
 Boots a guest with the given NUMA topology and runs COMMAND in it, or a shell.
@@ -121,6 +122,7 @@ def boot(
         loads=[initramfs.Load.parse(load, host_path) for load in options.load],
         copies=[host_path(copy) for copy in options.copy],
         terminal=terminal,
+        environment={name: os.environ[name] for name in PASSED_ON if name in os.environ},
     )
     image = initramfs.build(contents, BUILD, options.kernel, scratch)
     kvm = qemu.kvm_usable(kernel, BUILD / "kvm")

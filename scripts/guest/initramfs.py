@@ -48,6 +48,7 @@ class Contents:
     loads: list[Load]
     copies: list[Path]
     terminal: tuple[int, int, str] | None  # rows, columns, TERM
+    environment: dict[str, str]
 
 
 def build(contents: Contents, build_dir: Path, kernel: str, scratch: Path) -> Path:
@@ -71,7 +72,10 @@ def build(contents: Contents, build_dir: Path, kernel: str, scratch: Path) -> Pa
     guest = tree / "guest"
     (guest / "name").write_text(contents.topology.name + "\n")
     (guest / "load").write_text("".join(loads))
-    (guest / "command").write_text(f"exec {shlex.join(contents.command)}\n")
+    exports = [
+        f"export {name}={shlex.quote(value)}\n" for name, value in contents.environment.items()
+    ]
+    (guest / "command").write_text("".join(exports) + f"exec {shlex.join(contents.command)}\n")
     if contents.terminal:
         (guest / "terminal").write_text("{} {} {}\n".format(*contents.terminal))
     return pack(tree, scratch / "initramfs.cpio")

@@ -160,6 +160,11 @@ def streams(log: Path) -> Result:
     result.check("arguments", differs(done.output[len(BYTES) :].decode(errors="replace"), rest))
     result.check("status", differs(done.status, 0))
     result.check("no message of the runner", differs(done.messages, ""))
+
+    script = "test -t 1 || echo no terminal; { echo background; exec sleep 1000; } & sleep 1"
+    done = guest(SMALL, [], ["sh", "-c", script], log)
+    result.check("no terminal", differs(done.output, b"no terminal\nbackground\n"))
+    result.check("a process left behind", differs(done.status, 0))
     return result
 
 

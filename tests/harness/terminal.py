@@ -111,8 +111,13 @@ def run(log: Path) -> Result:
     os.write(shell.master, b"poweroff -f\r")
     same("a shell may power off", shell.close(), 0)
 
+    shell = Terminal(log, "--", "sh", "-c", "seq 2000; test -t 0 && test -t 1 && exit 4")
+    seen = shell.expect(rb"\n2000\r\n")
+    numbers = b"".join(b"%d\r\n" % i for i in range(1, 2001))
+    same("all output arrives", seen.endswith(numbers), True)
+    same("a command has a terminal", shell.close(), 4)
+
     shell = Terminal(log, "--", "sleep", "1000")
-    time.sleep(1)
     shell.expect(rb"booting")
     shell.expect(rb"\r\x1b\[K")
     os.write(shell.master, ESCAPE)
