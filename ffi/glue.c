@@ -4,7 +4,10 @@
  */
 #include <linux/fprobe.h>
 #include <linux/gcd.h>
+#include <linux/mempolicy.h>
 #include <linux/module.h>
+#include <linux/node.h>
+#include <linux/topology.h>
 
 #include "glue.h"
 
@@ -53,6 +56,10 @@ unsigned long numaweave_ftrace_argument(struct ftrace_regs *fregs, unsigned int 
 #endif
 }
 
+/* The hook's handler reads the arguments of this function by their place. */
+static_assert(__same_type(&mempolicy_set_node_perf,
+			  (int (*)(unsigned int, struct access_coordinate *))NULL));
+
 /*
  * gcd() is exported, out of line, free of side effects and not on any hot
  * path: if an fprobe on it does not see this call, fprobes see nothing now.
@@ -61,4 +68,19 @@ unsigned long numaweave_ftrace_argument(struct ftrace_regs *fregs, unsigned int 
 unsigned long numaweave_call_canary(void)
 {
 	return gcd(2, 4);
+}
+
+int numaweave_register_node_notifier(struct notifier_block *nb)
+{
+	return register_node_notifier(nb);
+}
+
+void numaweave_unregister_node_notifier(struct notifier_block *nb)
+{
+	unregister_node_notifier(nb);
+}
+
+unsigned int numaweave_boot_cpu_node(void)
+{
+	return cpu_to_node(0);
 }

@@ -11,6 +11,7 @@
 
 struct fprobe;
 struct ftrace_regs;
+struct notifier_block;
 
 /* Longest value of a word-valued module parameter, its NUL included. */
 #define NUMAWEAVE_PARAM_SIZE 16
@@ -26,6 +27,10 @@ int numaweave_register_fprobe(struct fprobe *fp, const char *symbol);
 int numaweave_unregister_fprobe(struct fprobe *fp);
 unsigned long numaweave_ftrace_argument(struct ftrace_regs *fregs, unsigned int n);
 unsigned long numaweave_call_canary(void);
+
+int numaweave_register_node_notifier(struct notifier_block *nb);
+void numaweave_unregister_node_notifier(struct notifier_block *nb);
+unsigned int numaweave_boot_cpu_node(void);
 
 void numaweave_trace_perf_update(unsigned int node, u32 read, u32 write,
 				 const char *origin, size_t length);

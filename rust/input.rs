@@ -13,12 +13,24 @@ pub(crate) fn trim(input: &[u8]) -> &[u8] {
     input.strip_suffix(b"\n").unwrap_or(input)
 }
 
-/// Reads a truth value: the words that `kstrtobool()` documents, in any case.
+/// Reads a truth value: the words that `kstrtobool()` is meant for, in any case.
 ///
 /// `kstrtobool()` itself looks at the first letters only and would take trailing junk.
 pub(crate) fn boolean(input: &[u8]) -> Result<bool> {
-    const TRUE: &[&[u8]] = &[b"1", b"y", b"yes", b"t", b"true", b"on"];
-    const FALSE: &[&[u8]] = &[b"0", b"n", b"no", b"f", b"false", b"off"];
+    const TRUE: &[&[u8]] = &[
+        b"1", b"y", b"yes", b"t", b"true", b"on", b"e", b"enable", b"enabled",
+    ];
+    const FALSE: &[&[u8]] = &[
+        b"0",
+        b"n",
+        b"no",
+        b"f",
+        b"false",
+        b"off",
+        b"d",
+        b"disable",
+        b"disabled",
+    ];
 
     let word = trim(input);
     let is_in = |words: &[&[u8]]| words.iter().any(|known| known.eq_ignore_ascii_case(word));
@@ -31,9 +43,18 @@ pub(crate) fn boolean(input: &[u8]) -> Result<bool> {
     }
 }
 
+/// The longest spelling of a number that is taken: `u32::MAX` in octal.
+///
+/// sysfs cuts a write at the size of a page, so a number of many zeros could arrive in part.
+const LONGEST_NUMBER: usize = b"037777777777".len();
+
 /// Reads a number without sign: decimal, octal after `0`, hexadecimal after `0x`.
 pub(crate) fn number(input: &[u8]) -> Result<u32> {
-    number::parse(trim(input)).ok_or(EINVAL)
+    let digits = trim(input);
+    if digits.len() > LONGEST_NUMBER {
+        return Err(EINVAL);
+    }
+    number::parse(digits).ok_or(EINVAL)
 }
 
 /// Reads a number that `valid` turns into something of a smaller range.
@@ -59,6 +80,7 @@ mod tests {
             (b"0x10", 16),
             (b"0XfF\n", 255),
             (b"010", 8),
+            (b"037777777777", u32::MAX),
         ] {
             assert_eq!(number(good).ok(), Some(value));
         }
@@ -91,7 +113,8 @@ mod tests {
     #[test]
     fn a_number_of_a_page_is_refused() {
         assert!(number(&[b'9'; 4096]).is_err());
-        assert!(number(&[b'1'; 64]).is_err());
+        assert!(number(&[b'0'; 4096]).is_err());
+        assert!(number(b"0000000000001").is_err());
     }
 
     #[test]

@@ -40,8 +40,9 @@ module! {
     license: "GPL",
 }
 
-/// The loaded module. The fields are dropped in this order, which is the order of teardown; they
-/// are made in the opposite one.
+/// The loaded module. The fields are dropped in this order, which is the order of teardown. (They are
+/// made in the opposite order, but for the last two: a start-up that fails between them must give the
+/// kernel's table back too.)
 struct Numaweave {
     /// Nobody can ask for a change any more, then ...
     _faces: OpenFaces,
@@ -83,28 +84,28 @@ impl Drop for Publication {
 impl kernel::Module for Numaweave {
     fn init(_module: &'static ThisModule) -> Result<Self> {
         let settings = Settings::from_params()?;
-        let kernel_table = WeightedInterleave::find()
-            .inspect_err(|error| {
+        let kernel_table = match WeightedInterleave::find() {
+            Err(error) if error == ENOENT => {
                 pr_warn!(
-                    "this kernel has no table of weights ({error:?}): weights are computed and \
-                     shown, but the page allocator does not follow\n"
-                )
-            })
-            .ok();
+                    "this kernel has no table of weights: weights are computed and shown, but the \
+                     page allocator does not follow\n"
+                );
+                None
+            }
+            found => Some(found?),
+        };
         let provider = Provider::new(settings, kernel_table)?;
-        let hotplug = Hotplug::register(&provider)?;
         let publication = Publication(provider.clone());
+        let hotplug = Hotplug::register(&provider)?;
         let hook = AttachedHook(provider.clone());
-        provider.attach_hook(
-            Hook::install(provider.clone())
-                .inspect_err(|error| {
-                    pr_warn!(
-                        "this kernel cannot be hooked ({error:?}): bandwidth updates are not \
-                         followed; write to auto to read the kernel's coordinates anew\n"
-                    )
-                })
-                .ok(),
-        );
+        match Hook::install(provider.clone()) {
+            Err(error) if error == ENOMEM => return Err(error),
+            Err(error) => pr_warn!(
+                "this kernel cannot be hooked ({error:?}): bandwidth updates are not followed; \
+                 write to auto to read the kernel's coordinates anew\n"
+            ),
+            Ok(hook) => provider.attach_hook(Some(hook)),
+        }
         if provider.hook_status() == HookStatus::Silent {
             pr_warn!(
                 "the kernel calls no probes at present (kernel.ftrace_enabled): bandwidth updates \

@@ -4,11 +4,13 @@
 //!
 //! # Locking
 //!
+//! - `intake` serializes what comes from the kernel, and is the outermost: a report that arrives
+//!   while the kernel's coordinates are being read is taken after what was read.
 //! - `state` guards what is known and chosen. It is held for the computation of a table only; no
 //!   memory is allocated and no grace period waited for under it.
 //! - `publisher` serializes writes to the kernel's table, each of which costs a grace period. Who
 //!   gets it writes the newest table, so a late publisher never brings an old table back.
-//! - Neither is ever taken under the other. Readers of sysfs take neither, but for `in_sync`: they
+//! - Neither of these two is taken under the other. Readers of sysfs take neither, but for `in_sync`: they
 //!   read the table under RCU.
 //!
 //! All methods may sleep unless they say otherwise.
@@ -41,6 +43,8 @@ use kernel::{
 #[pin_data]
 pub(crate) struct Provider {
     #[pin]
+    intake: Mutex<()>,
+    #[pin]
     state: Mutex<State>,
     table: RcuCell<Table>,
     #[pin]
@@ -59,17 +63,24 @@ impl Provider {
         kernel_table: Option<WeightedInterleave>,
     ) -> Result<Arc<Self>> {
         let mut state = State::new(settings)?;
-        let mut draft = Draft::new()?;
         for (node, coordinates) in &firmware::scan()? {
             note(&mut state, *node, *coordinates, Source::Firmware);
         }
+        // Weights that do not follow bandwidth start from it all the same.
+        let mut first = Draft::new()?;
+        first.look();
+        state.set_auto(true);
+        state.fill(&mut first);
+        let mut draft = Draft::new()?;
         draft.look();
+        state.set_auto(settings.auto);
         state.fill(&mut draft);
         draft.table.generation = 1;
         trace::weights(&draft.table);
         let publisher = Publisher::new(kernel_table)?;
         Arc::pin_init(
             try_pin_init!(Self {
+                intake <- new_mutex!((), "numaweave::intake"),
                 state <- new_mutex!(state, "numaweave::state"),
                 table: RcuCell::new(draft.table),
                 publisher <- new_mutex!(publisher, "numaweave::publisher"),
@@ -94,9 +105,11 @@ impl Provider {
             self.swap(draft)
         };
         // The allocator first: who is woken by a change finds it in force.
-        self.publish();
-        if let Some(changes) = changes {
-            self.faces.notify(&changes);
+        let wrote = self.publish();
+        match changes {
+            Some(changes) => self.faces.notify(&changes),
+            None if wrote => self.faces.notify_in_sync(),
+            None => {}
         }
         Ok(())
     }
@@ -122,13 +135,16 @@ impl Provider {
         Some(changes)
     }
 
-    /// Brings the kernel's table in line with the newest one of ours.
+    /// Brings the kernel's table in line with the newest one of ours. Returns whether that took a
+    /// write.
     ///
     /// A failure is logged and shows in `in_sync`; the next change tries again.
-    pub(crate) fn publish(&self) {
-        if let Err(error) = self.publisher.lock().publish(&self.table) {
-            pr_warn!("the kernel's weights are not ours: {error:?}\n");
-        }
+    fn publish(&self) -> bool {
+        let published = self.publisher.lock().publish(&self.table);
+        published.unwrap_or_else(|error| {
+            pr_warn!("the kernel's table of weights is written in part: {error:?}\n");
+            true
+        })
     }
 
     /// Gives the kernel's table back as it was and writes it no more.
@@ -146,6 +162,7 @@ impl Provider {
     ///
     /// `ENOMEM`.
     pub(crate) fn refresh(&self) -> Result {
+        let _intake = self.intake.lock();
         let known = firmware::scan()?;
         self.update(|state, _| {
             reconcile(state, &known);
@@ -169,6 +186,7 @@ impl Provider {
     ///
     /// `ENOMEM`.
     pub(crate) fn set_auto(&self, auto: bool) -> Result {
+        let _intake = self.intake.lock();
         let known = firmware::scan()?;
         self.update(|state, _| {
             reconcile(state, &known);
@@ -256,8 +274,9 @@ impl Provider {
     /// `ENOMEM`.
     pub(crate) fn set_override(&self, node: NodeId, side: Side, bandwidth: u32) -> Result {
         self.update(|state, _| {
-            let (coordinates, source) = state.set_override(node, side, bandwidth)?;
-            trace::perf_update(node, coordinates, source);
+            if let Some((coordinates, source)) = state.set_override(node, side, bandwidth)? {
+                trace::perf_update(node, coordinates, source);
+            }
             Ok(())
         })
     }
@@ -271,6 +290,7 @@ impl Provider {
         &self,
         drain: impl FnOnce(&mut dyn FnMut(NodeId, Coordinates)),
     ) -> Result {
+        let _intake = self.intake.lock();
         self.update(|state, _| {
             drain(&mut |node, coordinates| note(state, node, coordinates, Source::Update));
             Ok(())
@@ -279,20 +299,23 @@ impl Provider {
 
     /// Recomputes the weights of all nodes now that `node` has its first memory, and shows it.
     pub(crate) fn memory_added(this: &Arc<Self>, node: NodeId) {
-        let added = this.refresh().and_then(|()| Faces::add_node(this, node));
-        if let Err(error) = added {
-            pr_err!("node {node} has memory now, but is not served: {error:?}\n");
+        if let Err(error) = this.refresh() {
+            pr_err!("node {node} has memory now, but no weight until the next change: {error:?}\n");
+        }
+        if let Err(error) = Faces::add_node(this, node) {
+            pr_err!("node {node} has memory now, but is not shown in sysfs: {error:?}\n");
         }
     }
 
     /// Recomputes the weights of all nodes now that `node` has no memory any more. The kernel's row
     /// for it must still exist: it is left as it was before us.
     pub(crate) fn memory_removed(&self, node: NodeId) {
+        if let Err(error) = self.refresh() {
+            pr_err!("node {node} has a weight until the next change, but no memory: {error:?}\n");
+        }
+        // After the new table, which does not want the row: nobody writes it again.
         if let Err(error) = self.publisher.lock().leave(node) {
             pr_warn!("node {node} keeps its weight in the kernel's table: {error:?}\n");
-        }
-        if let Err(error) = self.refresh() {
-            pr_err!("node {node} has no memory any more, but still a weight: {error:?}\n");
         }
         self.faces.remove_node(node);
     }
@@ -325,15 +348,10 @@ fn note(state: &mut State, node: NodeId, coordinates: Coordinates, origin: Sourc
     }
 }
 
-/// Takes what the kernel knows. Of a node that was reported before, what differs is an update that
-/// the hook has missed or is about to deliver.
+/// Takes what the kernel knows. What differs is an update that the hook has missed or is about to
+/// deliver.
 fn reconcile(state: &mut State, known: &[(NodeId, Coordinates)]) {
     for (node, coordinates) in known {
-        let origin = if state.is_reported(*node) {
-            Source::Update
-        } else {
-            Source::Firmware
-        };
-        note(state, *node, *coordinates, origin);
+        note(state, *node, *coordinates, Source::Update);
     }
 }

@@ -7,7 +7,8 @@
 //! ```
 //!
 //! with bandwidths in MB/s, 0 for unknown. `EINVAL` for anything else, `ENODEV` for a node that is
-//! offline. For tests and demonstrations only: the kernel believes what it is told.
+//! offline. For tests and demonstrations only: the kernel believes what it is told, and whoever
+//! writes must not physically remove that node at the same time.
 
 use kernel::{
     debugfs::{Dir, File},
@@ -52,7 +53,10 @@ fn inject(_: &(), reader: &mut UserSliceReader) -> Result {
     if fields.next().is_some() {
         return Err(EINVAL);
     }
-    report::report_bandwidth(NodeId::new(node).ok_or(ENODEV)?, read, write)
+    let node = NodeId::new(node).ok_or(ENODEV)?;
+    // SAFETY: The writer, who is root, keeps the node from being removed meanwhile, as the file's
+    // description demands.
+    unsafe { report::report_bandwidth(node, read, write) }
 }
 
 impl kernel::Module for PerfInjector {

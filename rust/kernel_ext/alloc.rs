@@ -2,9 +2,9 @@
 
 //! Allocation that a test can make fail.
 //!
-//! All memory of the module comes through this file, so that a KUnit case can fail the n-th
-//! allocation of its own task and see that nothing changed. Outside of KUnit kernels the check is
-//! compiled out.
+//! All memory that a change needs, and most of what start-up does, comes through this file, so that
+//! a KUnit case can fail the n-th allocation of its own task and see that nothing changed. Outside of
+//! KUnit kernels the check is compiled out.
 
 use kernel::{alloc::AllocError, fmt, prelude::*, str::CString};
 

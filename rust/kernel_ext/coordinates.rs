@@ -5,7 +5,7 @@
 //! C header: `include/linux/node.h`
 
 use super::{
-    fprobe::{Arguments, EntryHandler, Fprobe},
+    fprobe::{Arguments, CallHandler, Fprobe},
     node::NodeId,
 };
 use kernel::{bindings, prelude::*, str::CStr};
@@ -21,9 +21,12 @@ pub(crate) struct Bandwidth {
 
 /// What is called when mempolicy is told of a node's coordinates.
 pub(crate) trait CoordinatesHandler: Send + Sync + 'static {
-    /// Handles one report for the CPU access class. Runs in the reporter's context with preemption
-    /// off: it must not sleep.
+    /// Handles one report for the CPU access class, before mempolicy does. Runs in the reporter's
+    /// context with preemption off: it must not sleep.
     fn reported(&self, node: NodeId, bandwidth: Bandwidth);
+
+    /// Is told that mempolicy has dealt with a report; may be left out under load. Same context.
+    fn applied(&self);
 }
 
 /// The function through which all coordinates of the CPU access class reach mempolicy: from the
@@ -31,16 +34,21 @@ pub(crate) trait CoordinatesHandler: Send + Sync + 'static {
 const SET_NODE_PERF: &CStr = c"mempolicy_set_node_perf";
 
 /// Adapts a [`CoordinatesHandler`] to the arguments of [`SET_NODE_PERF`].
+///
+/// # Invariants
+///
+/// Only [`watch()`] makes one, so it handles calls of that function and no other.
 pub(crate) struct Decode<H>(H);
 
-impl<H: CoordinatesHandler> EntryHandler for Decode<H> {
+impl<H: CoordinatesHandler> CallHandler for Decode<H> {
     fn entry(&self, arguments: &Arguments) {
         // The register's upper half is unspecified for an `unsigned int`.
         // CAST: Takes the lower half.
         let nid = arguments.get(0) as u32;
         let coordinates = arguments.get(1) as *const bindings::access_coordinate;
-        // SAFETY: The probed function's second argument is a pointer to a coordinate that it is
-        // about to read, so the caller keeps it valid meanwhile.
+        // SAFETY: By the type invariant, and as `ffi/glue.c` asserts the prototype, the second
+        // argument is a pointer to a coordinate that the function is about to read, so its caller
+        // keeps it valid meanwhile.
         let coordinates = unsafe { coordinates.read() };
         if let Some(node) = NodeId::new(nid) {
             self.0.reported(
@@ -52,6 +60,10 @@ impl<H: CoordinatesHandler> EntryHandler for Decode<H> {
             );
         }
     }
+
+    fn exit(&self) {
+        self.0.applied();
+    }
 }
 
 /// Calls `handler` for each report that reaches mempolicy from now on.
@@ -60,5 +72,6 @@ impl<H: CoordinatesHandler> EntryHandler for Decode<H> {
 ///
 /// Those of [`Fprobe::register()`].
 pub(crate) fn watch<H: CoordinatesHandler>(handler: H) -> impl PinInit<Fprobe<Decode<H>>, Error> {
+    // INVARIANT: The function is `SET_NODE_PERF`.
     Fprobe::register(SET_NODE_PERF, Decode(handler))
 }

@@ -49,11 +49,17 @@ impl Device {
             bindings::device_find_child(
                 self.0.as_ptr(),
                 name.as_char_ptr().cast(),
-                Some(matches_name),
+                Some(bindings::device_match_name),
             )
         };
         // INVARIANT: The call took a reference for us.
         NonNull::new(child).map(Self)
+    }
+
+    /// Returns the device's kobject.
+    fn kobj(&self) -> *mut bindings::kobject {
+        // SAFETY: By the type invariant the device is valid.
+        unsafe { &raw mut (*self.0.as_ptr()).kobj }
     }
 
     /// Reads the number in the device's attribute `file`. May sleep.
@@ -62,11 +68,9 @@ impl Device {
     ///
     /// `file` must be the node of a static attribute of this device.
     unsafe fn number(&self, file: &Node) -> Result<u32> {
-        // SAFETY: By the type invariant the device is valid.
-        let kobj = unsafe { &raw mut (*self.0.as_ptr()).kobj };
         let parse = |text: &[u8]| number::parse(text.trim_ascii_end()).ok_or(EIO);
         // SAFETY: The kobject is valid; by the contract the attribute is one of its own and static.
-        unsafe { kernfs::show(kobj, file.private().cast(), parse) }
+        unsafe { kernfs::show(self.kobj(), file.private().cast(), parse) }
     }
 }
 
@@ -75,16 +79,6 @@ impl Drop for Device {
         // SAFETY: By the type invariant we hold a reference.
         unsafe { bindings::put_device(self.0.as_ptr()) };
     }
-}
-
-/// The match function for [`Device::child()`].
-///
-/// # Safety
-///
-/// `device` must be valid and `name` NUL-terminated.
-unsafe extern "C" fn matches_name(device: *mut bindings::device, name: *const c_void) -> c_int {
-    // SAFETY: By the contract.
-    unsafe { bindings::device_match_name(device, name) }
 }
 
 /// Returns `/sys/devices/system`.
@@ -104,7 +98,7 @@ fn system_devices() -> Option<Node> {
 ///
 /// # Errors
 ///
-/// `ENOENT` where nothing was ever reported for the node, `ENOMEM`.
+/// `ENOENT` where nothing was ever reported for the node, `EIO` where it cannot be read, `ENOMEM`.
 pub(crate) fn bandwidth(node: NodeId) -> Result<Bandwidth> {
     let name = alloc::formatted(fmt!("node{node}"))?;
     let access = Device::find(&name)
@@ -112,13 +106,16 @@ pub(crate) fn bandwidth(node: NodeId) -> Result<Bandwidth> {
         .ok_or(ENOENT)?;
     // The nodes are looked up from the top: the device's own pointer to its directory may go stale
     // while the node is being removed, the references that a look-up returns do not.
-    let initiators = system_devices()
-        .and_then(|system| system.descend(&[c"node", &name, ACCESS_CLASS, c"initiators"]))
+    let directory = system_devices()
+        .and_then(|system| system.descend(&[c"node", &name, ACCESS_CLASS]))
+        .filter(|directory| directory.private() == access.kobj().cast())
         .ok_or(ENOENT)?;
+    let initiators = directory.descend(&[c"initiators"]).ok_or(ENOENT)?;
     let read = initiators.descend(&[c"read_bandwidth"]).ok_or(ENOENT)?;
     let write = initiators.descend(&[c"write_bandwidth"]).ok_or(ENOENT)?;
     Ok(Bandwidth {
-        // SAFETY: The path is that of the device, and drivers/base defines the attribute statically.
+        // SAFETY: The directory was just found to be the device's own, and drivers/base defines the
+        // attribute statically.
         read: unsafe { access.number(&read) }?,
         // SAFETY: As above.
         write: unsafe { access.number(&write) }?,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Probes at the entry of kernel functions.
+//! Probes at the entry and exit of kernel functions.
 //!
 //! C header: `include/linux/fprobe.h`
 
@@ -8,13 +8,16 @@ use super::ffi;
 use core::marker::PhantomPinned;
 use kernel::{container_of, error::to_result, prelude::*, str::CStr, types::Opaque};
 
-/// What is called at the entry of a probed function.
-pub(crate) trait EntryHandler: Send + Sync + 'static {
-    /// Handles one call of the probed function.
-    ///
-    /// Runs in the caller's context with preemption off: it must not sleep, and it delays the
-    /// function it watches.
+/// What is called when a probed function is.
+///
+/// Both methods run in the caller's context with preemption off: they must not sleep, and they delay
+/// the function they watch.
+pub(crate) trait CallHandler: Send + Sync + 'static {
+    /// Handles the entry to the function.
     fn entry(&self, arguments: &Arguments);
+
+    /// Handles the exit from the function. An exit can be missed where too many are pending.
+    fn exit(&self) {}
 }
 
 /// The arguments of a probed call.
@@ -32,7 +35,7 @@ impl Arguments {
     }
 }
 
-/// A registered entry probe on one function of the kernel.
+/// A registered probe on one function of the kernel.
 ///
 /// Dropping it waits until no handler runs any more; may sleep.
 ///
@@ -40,7 +43,7 @@ impl Arguments {
 ///
 /// `fprobe` is registered from the end of the initializer until the drop.
 #[pin_data(PinnedDrop)]
-pub(crate) struct Fprobe<H: EntryHandler> {
+pub(crate) struct Fprobe<H: CallHandler> {
     #[pin]
     fprobe: Opaque<ffi::fprobe>,
     handler: H,
@@ -49,11 +52,11 @@ pub(crate) struct Fprobe<H: EntryHandler> {
 }
 
 // SAFETY: The C struct may be unregistered from any thread, and `H` is `Send`.
-unsafe impl<H: EntryHandler> Send for Fprobe<H> {}
+unsafe impl<H: CallHandler> Send for Fprobe<H> {}
 // SAFETY: Through a shared reference only `handler` can be used, and `H` is `Sync`.
-unsafe impl<H: EntryHandler> Sync for Fprobe<H> {}
+unsafe impl<H: CallHandler> Sync for Fprobe<H> {}
 
-impl<H: EntryHandler> Fprobe<H> {
+impl<H: CallHandler> Fprobe<H> {
     /// Probes the function `symbol` of the kernel proper. May sleep.
     ///
     /// # Errors
@@ -69,6 +72,8 @@ impl<H: EntryHandler> Fprobe<H> {
                 unsafe { slot.write_bytes(0, 1) };
                 // SAFETY: `slot` was just initialized.
                 unsafe { (*slot).entry_handler = Some(Self::entry_callback) };
+                // SAFETY: As above.
+                unsafe { (*slot).exit_handler = Some(Self::exit_callback) };
                 // SAFETY: `slot` is an fprobe in pinned memory with `handler` initialized before
                 // it, so that the callback may run at once; `symbol` is NUL-terminated and outlives
                 // the call.
@@ -96,20 +101,44 @@ impl<H: EntryHandler> Fprobe<H> {
         regs: *mut ffi::ftrace_regs,
         _entry_data: *mut c_void,
     ) -> c_int {
+        // SAFETY: By the contract.
+        let this = unsafe { Self::from_fprobe(fprobe) };
+        // INVARIANT: By the contract these are the registers of the call.
+        this.handler.entry(&Arguments(regs));
+        0
+    }
+
+    /// Tells the handler of the end of one call of the probed function.
+    ///
+    /// # Safety
+    ///
+    /// `fprobe` must be the `fprobe` of a live `Fprobe<H>`.
+    unsafe extern "C" fn exit_callback(
+        fprobe: *mut ffi::fprobe,
+        _entry_ip: usize,
+        _ret_ip: usize,
+        _regs: *mut ffi::ftrace_regs,
+        _entry_data: *mut c_void,
+    ) {
+        // SAFETY: By the contract.
+        unsafe { Self::from_fprobe(fprobe) }.handler.exit();
+    }
+
+    /// # Safety
+    ///
+    /// `fprobe` must be the `fprobe` of an `Fprobe<H>` that lives for `'a`.
+    unsafe fn from_fprobe<'a>(fprobe: *mut ffi::fprobe) -> &'a Self {
         let fprobe = fprobe.cast::<Opaque<ffi::fprobe>>();
         // SAFETY: By the contract `fprobe` is embedded in a `Self`.
         let this = unsafe { container_of!(fprobe, Self, fprobe) };
         // SAFETY: By the contract it is alive; nothing holds a mutable reference to a pinned,
         // registered probe.
-        let this = unsafe { &*this };
-        // INVARIANT: By the contract these are the registers of the call.
-        this.handler.entry(&Arguments(regs));
-        0
+        unsafe { &*this }
     }
 }
 
 #[pinned_drop]
-impl<H: EntryHandler> PinnedDrop for Fprobe<H> {
+impl<H: CallHandler> PinnedDrop for Fprobe<H> {
     fn drop(self: Pin<&mut Self>) {
         // SAFETY: By the type invariant the probe is registered. The call returns when no handler
         // runs any more, so `handler` may be dropped after it. It fails only for a probe that is

@@ -11,10 +11,6 @@ use super::alloc;
 use core::ptr::NonNull;
 use kernel::{bindings, page::PAGE_SIZE, prelude::*, str::CStr};
 
-/// A buffer as attributes want it: a page, aligned to its size.
-#[repr(C, align(4096))]
-struct Buffer([u8; PAGE_SIZE]);
-
 /// A reference to a node of the sysfs tree.
 ///
 /// The node may be removed from the tree while the reference lives; only its memory stays.
@@ -58,7 +54,7 @@ impl Node {
         Some(Self(parent))
     }
 
-    /// Looks up `path`, a component a name, below the node. May sleep.
+    /// Looks up `path`, one name per component, below the node. May sleep.
     pub(crate) fn descend(&self, path: &[&CStr]) -> Option<Self> {
         let (first, rest) = path.split_first()?;
         let mut node = self.child(first)?;
@@ -121,15 +117,16 @@ pub(crate) unsafe fn show<T>(
 ) -> Result<T> {
     // SAFETY: By the contract `kobj` is valid.
     let show = unsafe { operations(kobj) }?.show.ok_or(EIO)?;
-    let mut buffer = alloc::boxed(Buffer([0; PAGE_SIZE]))?;
-    // SAFETY: By the contract object and attribute are valid and belong together; the buffer is a
-    // page, aligned as `sysfs_emit()` demands.
-    let length = unsafe { show(kobj, attribute, buffer.0.as_mut_ptr().cast()) };
+    let mut buffer = alloc::filled(0u8, PAGE_SIZE)?;
+    // SAFETY: By the contract object and attribute are valid and belong together; the buffer has the
+    // size of a page and its alignment, which `sysfs_emit()` demands, as kmalloc aligns sizes that
+    // are powers of two to themselves.
+    let length = unsafe { show(kobj, attribute, buffer.as_mut_ptr().cast()) };
     let length = match usize::try_from(length) {
         Ok(length) => length,
         Err(_) => return Err(errno(length)),
     };
-    parse(buffer.0.get(..length).ok_or(EIO)?)
+    parse(buffer.get(..length).ok_or(EIO)?)
 }
 
 /// Writes `value` to a `kobj`'s attribute. May sleep.

@@ -14,7 +14,8 @@
 //!     |lamp, input| Ok(lamp.brightness.store(parse(input)?, Relaxed)),
 //! )];
 //!
-//! let lamps = Directory::create(c"lamp", Parent::Kernel, ATTRIBUTES, lamp)?;
+//! let directory = Directory::in_kernel(c"lamp", ATTRIBUTES, lamp)?;
+//! directory.populate()?;
 //! ```
 //!
 //! The kobject itself belongs to the kernel (`kobject_create_and_add()`): its release function is
@@ -153,27 +154,20 @@ impl<D: Send + Sync> File<D> {
     }
 }
 
-/// Where a directory is made.
-pub(crate) enum Parent<'a, D: 'static> {
-    /// In `/sys/kernel`.
-    Kernel,
-    /// In another directory of ours, which must outlive the new one: see [`Directory`].
-    Directory(&'a Directory<D>),
-}
-
 /// A directory in sysfs with its files.
 ///
 /// Dropping it removes the files and waits for running operations on them: never drop it from an
-/// operation on one of its own files or under a lock that these take. Drop the directories inside
-/// it first: they vanish from sysfs with it in any case.
+/// operation on one of its own files or under a lock that these take. One that was never populated
+/// has nothing to wait for. Drop the directories inside it first: they vanish from sysfs with it in
+/// any case.
 ///
 /// # Invariants
 ///
-/// `kobj` is a kobject that was added to sysfs and whose last reference but sysfs's is ours.
+/// `kobj` is a kobject that was added to sysfs and whose initial reference is ours.
 pub(crate) struct Directory<D: 'static> {
     kobj: NonNull<bindings::kobject>,
-    // Dropped after the files are gone. The files point into `_data`; `_files` never grows.
-    _files: KVec<File<D>>,
+    // Dropped after the files are gone. The files point into `_data`; `files` never grows.
+    files: KVec<File<D>>,
     _data: KBox<D>,
 }
 
@@ -183,15 +177,40 @@ unsafe impl<D: Send + Sync> Send for Directory<D> {}
 unsafe impl<D: Send + Sync> Sync for Directory<D> {}
 
 impl<D: Send + Sync + 'static> Directory<D> {
-    /// Makes the directory `name` in `parent` with one file for each of `attributes`, which work on
-    /// `data`. May sleep. On failure nothing is left in sysfs.
+    /// Makes the directory `name` in `/sys/kernel`, still without files, for `attributes` that work
+    /// on `data`. May sleep.
     ///
     /// # Errors
     ///
     /// `ENOMEM`, also where the directory exists already, as the kernel does not tell them apart.
-    pub(crate) fn create<P>(
+    pub(crate) fn in_kernel(
         name: &CStr,
-        parent: Parent<'_, P>,
+        attributes: &'static [Attribute<D>],
+        data: D,
+    ) -> Result<Self> {
+        // SAFETY: `kernel_kobj` is set during boot and never changes.
+        let kernel = unsafe { bindings::kernel_kobj };
+        // SAFETY: The kobject of `/sys/kernel` is there for good.
+        unsafe { Self::new(name, kernel, attributes, data) }
+    }
+
+    /// Makes the directory `name` in `parent`; otherwise like [`Directory::in_kernel()`].
+    pub(crate) fn inside<P>(
+        parent: &Directory<P>,
+        name: &CStr,
+        attributes: &'static [Attribute<D>],
+        data: D,
+    ) -> Result<Self> {
+        // SAFETY: By the type invariant the parent's kobject is in sysfs.
+        unsafe { Self::new(name, parent.kobj.as_ptr(), attributes, data) }
+    }
+
+    /// # Safety
+    ///
+    /// `parent` must be a kobject in sysfs.
+    unsafe fn new(
+        name: &CStr,
+        parent: *mut bindings::kobject,
         attributes: &'static [Attribute<D>],
         data: D,
     ) -> Result<Self> {
@@ -204,27 +223,35 @@ impl<D: Send + Sync + 'static> Directory<D> {
                 .push_within_capacity(File::new(attribute, pointer))
                 .map_err(|_| ENOMEM)?;
         }
-        let parent = match parent {
-            // SAFETY: `kernel_kobj` is set during boot and never changes.
-            Parent::Kernel => unsafe { bindings::kernel_kobj },
-            Parent::Directory(directory) => directory.kobj.as_ptr(),
-        };
-        // SAFETY: `name` is NUL-terminated and copied; `parent` is a kobject in sysfs.
+        // SAFETY: `name` is NUL-terminated and copied; by the contract `parent` is in sysfs.
         let kobj = unsafe { bindings::kobject_create_and_add(name.as_char_ptr(), parent) };
         // INVARIANT: The kobject was just added, and the reference is ours.
-        let directory = Self {
+        Ok(Self {
             kobj: NonNull::new(kobj).ok_or(ENOMEM)?,
-            _files: files,
+            files,
             _data: data,
-        };
-        for file in &directory._files {
+        })
+    }
+
+    /// Makes the files; to be called once. May sleep. On failure some of them may be there already,
+    /// so drop the directory as one with files.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`, `EEXIST` when called twice.
+    pub(crate) fn populate(&self) -> Result {
+        for file in &self.files {
+            let file = core::ptr::from_ref(file);
+            // SAFETY: `file` is valid; the pointer keeps the provenance of the whole `File`, which
+            // the callbacks go back to.
+            let attribute = unsafe { &raw const (*file).attribute.attr };
             // SAFETY: By the type invariant the kobject is in sysfs. The attribute stays at its
             // place until the file is removed, as the vector owns it and never grows.
             to_result(unsafe {
-                bindings::sysfs_create_file_ns(kobj, &file.attribute.attr, core::ptr::null())
+                bindings::sysfs_create_file_ns(self.kobj.as_ptr(), attribute, core::ptr::null())
             })?;
         }
-        Ok(directory)
+        Ok(())
     }
 
     /// Wakes those who poll the file `name`. May sleep.
@@ -240,7 +267,7 @@ impl<D: Send + Sync + 'static> Directory<D> {
 impl<D: 'static> Drop for Directory<D> {
     fn drop(&mut self) {
         // SAFETY: By the type invariant the kobject is valid. This removes the files and waits for
-        // running operations, after which nothing refers to `_files` and `_data`.
+        // running operations, after which nothing refers to `files` and `_data`.
         unsafe { bindings::kobject_del(self.kobj.as_ptr()) };
         // SAFETY: By the type invariant the reference is ours.
         unsafe { bindings::kobject_put(self.kobj.as_ptr()) };

@@ -3,8 +3,8 @@
 //! Safe abstractions that the kernel crate lacks.
 //!
 //! All unsafe code of the module lives in this folder. Each file wraps one facility of the kernel
-//! and knows nothing of the module's policy, so that it could be proposed to `rust/kernel` as it
-//! is.
+//! and knows nothing of the policy. Most could be proposed to `rust/kernel`; `param`, `trace` and
+//! `weighted_interleave` stand for something of this module or of mempolicy.
 
 pub(crate) mod alloc;
 pub(crate) mod coordinates;

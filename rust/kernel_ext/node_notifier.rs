@@ -4,7 +4,7 @@
 //!
 //! C header: `include/linux/node.h`
 
-use super::node::NodeId;
+use super::{ffi, node::NodeId};
 use core::marker::PhantomPinned;
 use kernel::{bindings, container_of, error::to_result, prelude::*, types::Opaque};
 
@@ -64,7 +64,7 @@ impl<H: MemoryHandler> NodeNotifier<H> {
                 unsafe { slot.write(block) };
                 // SAFETY: `slot` is an initialized block in pinned memory with `handler`
                 // initialized before it, so that the callback may run at once.
-                to_result(unsafe { bindings::register_node_notifier(slot) })
+                to_result(unsafe { ffi::numaweave_register_node_notifier(slot.cast()) })
             }),
         }? Error)
     }
@@ -109,6 +109,6 @@ impl<H: MemoryHandler> PinnedDrop for NodeNotifier<H> {
     fn drop(self: Pin<&mut Self>) {
         // SAFETY: By the type invariant the block is registered. The call takes the chain's lock
         // for writing, so no handler runs any more when it returns.
-        unsafe { bindings::unregister_node_notifier(self.block.get()) };
+        unsafe { ffi::numaweave_unregister_node_notifier(self.block.get().cast()) };
     }
 }

@@ -86,7 +86,8 @@ impl<T: Send + Sync + 'static> RcuCell<T> {
         // replaced at most once.
         let head = unsafe { Opaque::cast_into(&raw const (*old).head) };
         // SAFETY: `head` lies in the allocation that `free` takes back, which stays alive until
-        // then; `free` is the callback for just this `T`.
+        // then; `free` is the callback for just this `T`, and its code outlives the call as the
+        // cell waits for all callbacks when it is dropped.
         unsafe { bindings::call_rcu(head, Some(Self::free)) };
     }
 

@@ -7,9 +7,9 @@
 //! for a grace period.
 
 use super::{
-    alloc,
+    alloc, ffi,
     kernfs::{self, Node},
-    node::{NodeId, NodeMask, NodeState},
+    node::{NodeId, NodeMask},
     node_notifier::{MemoryEvent, MemoryHandler, NodeNotifier},
     number,
     report::report_bandwidth,
@@ -63,6 +63,12 @@ impl MemoryHandler for Guard {
     }
 }
 
+/// Returns the node of CPU 0.
+fn boot_cpu_node() -> Option<NodeId> {
+    // SAFETY: The function has no requirements.
+    NodeId::new(unsafe { ffi::numaweave_boot_cpu_node() })
+}
+
 impl WeightedInterleave {
     /// Finds the table.
     ///
@@ -104,11 +110,12 @@ impl WeightedInterleave {
         let turn_on = || self.attributes.lock().store(c"auto", c"true");
         match turn_on() {
             // The kernel never heard of any bandwidth and so refuses to go back to where it came
-            // from: automatic, all weights 1. A report of unknown bandwidth makes it agree. The
-            // node of CPU 0 is always online.
+            // from: automatic, all weights 1. A report of unknown bandwidth makes it agree.
             Err(error) if error == ENODEV => {
-                let node = NodeMask::of(NodeState::Cpu).iter().next().ok_or(ENODEV)?;
-                report_bandwidth(node, 0, 0)?;
+                let node = boot_cpu_node().ok_or(ENODEV)?;
+                // SAFETY: A node stays online as long as one of its CPUs does, and CPU 0 always
+                // does.
+                unsafe { report_bandwidth(node, 0, 0) }?;
                 turn_on()
             }
             result => result,

@@ -81,10 +81,8 @@ mod bandwidth_tests {
     fn a_repeated_report_says_nothing_new() -> Result {
         let node = last_node()?;
         let mut state = State::new(Settings::default())?;
-        assert!(!state.is_reported(node));
         assert!(state.report(node, FAST, Source::Firmware));
         assert!(!state.report(node, FAST, Source::Update));
-        assert!(state.is_reported(node));
         assert_eq!(row(&mut state, node)?.source, Source::Firmware);
         assert!(state.report(node, SLOW, Source::Update));
         assert_eq!(row(&mut state, node)?.source, Source::Update);

@@ -259,6 +259,24 @@ mod tests {
     }
 
     #[test]
+    fn what_a_leaving_node_could_not_be_given_back_is_still_known() -> Result {
+        let fake = Fake::new()?;
+        let node = first_node()?;
+        for node in NodeId::all() {
+            fake.write(node, 3);
+        }
+        let mut publisher = Publisher::new(Some(&fake))?;
+        publisher.publish(&ours(OURS, true)?)?;
+        fake.budget.set(0);
+        assert_eq!(publisher.leave(node).err(), Some(ENOMEM));
+        fake.budget.set(u32::MAX);
+        publisher.publish(&ours(NEXT, true)?)?;
+        publisher.withdraw()?;
+        assert!(fake.holds(3));
+        Ok(())
+    }
+
+    #[test]
     fn in_sync_is_the_truth() -> Result {
         let fake = Fake::new()?;
         let node = first_node()?;
@@ -309,6 +327,8 @@ mod tests {
         publisher.publish(&table)?;
         let in_sync = publisher.in_sync(&table)?;
         assert!(!in_sync);
-        publisher.withdraw()
+        let withdrawn = publisher.withdraw()?;
+        assert!(!withdrawn);
+        Ok(())
     }
 }

@@ -141,19 +141,21 @@ impl State {
     }
 
     /// Overrides one side of `node`'s bandwidth with `bandwidth` MB/s; 0 drops the override.
-    /// Returns the coordinates in force and their source.
+    /// Returns the coordinates in force and their source if that changed them.
     pub(crate) fn set_override(
         &mut self,
         node: NodeId,
         side: Side,
         bandwidth: u32,
-    ) -> Result<(Coordinates, Source)> {
+    ) -> Result<Option<(Coordinates, Source)>> {
         let record = self.record_mut(node)?;
+        let before = (record.coordinates(), record.source());
         match side {
             Side::Read => record.overrides.read = bandwidth,
             Side::Write => record.overrides.write = bandwidth,
         }
-        Ok((record.coordinates(), record.source()))
+        let after = (record.coordinates(), record.source());
+        Ok((after != before).then_some(after))
     }
 
     /// Takes a report for `node`, which need not have memory yet, from firmware or an update.
@@ -167,13 +169,6 @@ impl State {
             }
             _ => false,
         }
-    }
-
-    /// Returns whether anything was ever reported for `node`.
-    pub(crate) fn is_reported(&self, node: NodeId) -> bool {
-        self.records
-            .get(node.index())
-            .is_some_and(|record| record.origin != Source::None)
     }
 
     /// Computes the weights if they follow bandwidth, and fills the draft's table. The draft's masks

@@ -81,12 +81,12 @@ impl<T: KernelTable> Publisher<T> {
     }
 
     /// Brings the kernel's table in line with the newest of `ours`, or gives it back where
-    /// publishing is off.
+    /// publishing is off. Returns whether that took a write.
     ///
     /// # Errors
     ///
     /// Those of the table: a part of the weights may have been written. Calling again goes on.
-    pub(crate) fn publish(&mut self, ours: &RcuCell<Table>) -> Result {
+    pub(crate) fn publish(&mut self, ours: &RcuCell<Table>) -> Result<bool> {
         if self.note_wanted(ours) {
             self.write()
         } else {
@@ -119,10 +119,11 @@ impl<T: KernelTable> Publisher<T> {
     }
 
     /// Writes what differs, and remembers what was there if it was not ours.
-    fn write(&mut self) -> Result {
+    fn write(&mut self) -> Result<bool> {
         let Some(table) = &self.table else {
-            return Ok(());
+            return Ok(false);
         };
+        let mut wrote = false;
         if table.auto()? {
             // We have not written yet, or somebody turned it on since: all of it is the kernel's.
             self.baseline_auto = Some(true);
@@ -148,20 +149,21 @@ impl<T: KernelTable> Publisher<T> {
             if present != wanted {
                 table.set_weight(node, wanted)?;
                 row.left = Some(wanted);
+                wrote = true;
             }
         }
-        Ok(())
+        Ok(wrote)
     }
 
     /// Gives the kernel's table back: as it was before us, but for what an administrator wrote
-    /// since.
+    /// since. Returns whether there was anything to give back.
     ///
     /// # Errors
     ///
     /// Those of the table. Calling again goes on.
-    pub(crate) fn withdraw(&mut self) -> Result {
+    pub(crate) fn withdraw(&mut self) -> Result<bool> {
         let (Some(table), Some(mut auto)) = (&self.table, self.baseline_auto) else {
-            return Ok(());
+            return Ok(false);
         };
         // An automatic table is not ours: we never wrote, or somebody turned it on since.
         if !table.auto()? {
@@ -182,7 +184,7 @@ impl<T: KernelTable> Publisher<T> {
             row.left = None;
             row.baseline = None;
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Gives the kernel's table back and hands it out: nothing is written to it any more. To be
@@ -192,7 +194,7 @@ impl<T: KernelTable> Publisher<T> {
     ///
     /// Those of the table.
     pub(crate) fn close(&mut self) -> (Option<T>, Result) {
-        let withdrawn = self.withdraw();
+        let withdrawn = self.withdraw().map(drop);
         (self.table.take(), withdrawn)
     }
 
@@ -207,13 +209,12 @@ impl<T: KernelTable> Publisher<T> {
             return Ok(());
         };
         // In an automatic table there is nothing of ours, and a write would end that.
-        let given_back = if table.auto()? {
-            Ok(())
-        } else {
-            Self::give_back(table, node, row)
-        };
+        if !table.auto()? {
+            Self::give_back(table, node, row)?;
+        }
+        // Only now: what could not be given back is still known to be ours when the node returns.
         row.left = None;
-        given_back
+        Ok(())
     }
 
     /// Writes the weight to give back unless somebody else has written since.

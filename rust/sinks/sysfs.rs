@@ -14,7 +14,7 @@ use crate::{
     input,
     kernel_ext::{
         alloc,
-        kobject::{Attribute, Directory, Parent},
+        kobject::{Attribute, Directory},
         node::{nr_node_ids, NodeId, NodeMask, NodeState},
     },
     policy::{Algorithm, Metric, Target},
@@ -201,12 +201,8 @@ impl Faces {
     /// Shows the provider and all nodes that have memory. May sleep. On failure, or when done with
     /// it, call [`Faces::close()`].
     pub(crate) fn open(provider: &Arc<Provider>) -> Result {
-        let root = Directory::create(
-            c"numaweave",
-            Parent::<NodeFace>::Kernel,
-            ROOT,
-            provider.clone(),
-        )?;
+        let root = Directory::in_kernel(c"numaweave", ROOT, provider.clone())?;
+        root.populate()?;
         provider.faces().directories.lock().root = Some(root);
         for node in NodeMask::of(NodeState::Memory).iter() {
             Self::add_node(provider, node)?;
@@ -241,15 +237,19 @@ impl Faces {
         };
         // Looked at under the lock: a removal that is under way either has made this false, or
         // finds the directory.
-        if NodeMask::of(NodeState::Memory).contains(node) {
-            *slot = Some(Directory::create(
-                &name,
-                Parent::Directory(root),
-                NODE,
-                face,
-            )?);
+        if !NodeMask::of(NodeState::Memory).contains(node) {
+            return Ok(());
         }
-        Ok(())
+        let directory = Directory::inside(root, &name, NODE, face)?;
+        let populated = directory.populate();
+        if populated.is_ok() {
+            *slot = Some(directory);
+            return Ok(());
+        }
+        // Some files are there: removing them waits for stores, which may wait for the lock.
+        drop(directories);
+        drop(directory);
+        populated
     }
 
     /// Shows `node` no more. May sleep; waits for running shows and stores.
@@ -261,6 +261,13 @@ impl Faces {
             .get_mut(node.index())
             .and_then(Option::take);
         drop(removed);
+    }
+
+    /// Wakes those who poll `in_sync`. May sleep.
+    pub(crate) fn notify_in_sync(&self) {
+        if let Some(root) = &self.directories.lock().root {
+            root.notify(c"in_sync");
+        }
     }
 
     /// Wakes those who poll a file that shows something else now. May sleep.
@@ -275,7 +282,6 @@ impl Faces {
             (c"cycle", changes.cycle),
             (c"efficiency", changes.efficiency),
             (c"generation", true),
-            // The allocator was brought in line, or that failed.
             (c"in_sync", true),
         ];
         wake(root, &files);

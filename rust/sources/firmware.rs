@@ -29,8 +29,9 @@ pub(crate) fn scan() -> Result<KVec<(NodeId, Coordinates)>> {
                     .push_within_capacity((node, coordinates))
                     .map_err(|_| ENOMEM)?;
             }
-            Err(error) if error == ENOENT => {}
-            Err(error) => return Err(error),
+            Err(error) if error == ENOMEM => return Err(error),
+            // Nothing was reported, or the node is going away.
+            Err(_) => {}
         }
     }
     Ok(known)

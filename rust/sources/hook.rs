@@ -5,12 +5,15 @@
 //! The probe's handler runs in the reporter's context with preemption off. It leaves the report in
 //! a slot of its node and queues work; the work takes whatever the slots hold by then, so a storm
 //! of reports costs few tables, and the last report of each node is always in the last one.
+//!
+//! The work is queued once more when mempolicy has dealt with the report: while the kernel's table
+//! is automatic it has changed only now, perhaps after the first run had found it to be as wanted.
 
 use crate::{
     kernel_ext::{
         alloc,
         coordinates::{self, Bandwidth, CoordinatesHandler, Decode},
-        fprobe::{self, EntryHandler, Fprobe},
+        fprobe::{self, CallHandler, Fprobe},
         node::{nr_node_ids, NodeId},
         work,
     },
@@ -116,20 +119,30 @@ impl WorkItem for Inbox {
 /// Puts reports into the inbox.
 struct Collector(Arc<Inbox>);
 
+impl Collector {
+    fn queue(&self) {
+        // If it is queued already, it will see this report too.
+        let _ = workqueue::system_long().enqueue(self.0.clone());
+    }
+}
+
 impl CoordinatesHandler for Collector {
     fn reported(&self, node: NodeId, bandwidth: Bandwidth) {
         if let Some(slot) = self.0.slots.get(node.index()) {
             slot.put(bandwidth);
-            // If it is queued already, it will see this report too.
-            let _ = workqueue::system_long().enqueue(self.0.clone());
+            self.queue();
         }
+    }
+
+    fn applied(&self) {
+        self.queue();
     }
 }
 
 /// Counts the canary's calls.
 struct Counter(Atomic<u64>);
 
-impl EntryHandler for Counter {
+impl CallHandler for Counter {
     fn entry(&self, _arguments: &fprobe::Arguments) {
         self.0.add(1, Relaxed);
     }
@@ -176,6 +189,7 @@ impl Hook {
             }),
             GFP_KERNEL,
         )?;
+        // Without the canary a silent hook would pass for an active one, so it is not optional.
         let canary = KBox::pin_init(
             Fprobe::register(fprobe::CANARY, Counter(Atomic::new(0))),
             GFP_KERNEL,
