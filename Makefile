@@ -68,7 +68,7 @@ exec: test-module programs ## run CMD in a guest with TOPOLOGY
 	@$(VM) -- sh -c "$$CMD"
 
 test: setup ## all tests, or those that ONLY names
-	@$(IN_ROOT) tests/run $(if $(ONLY),--only '$(ONLY)')
+	@tests/run $(if $(ONLY),--only '$(ONLY)')
 
 lint: test-module ## all checks of the source
 	@$(IN_ROOT) scripts/lint
