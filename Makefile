@@ -39,7 +39,7 @@ rust-analyzer: ## rust-project.json for editors
 
 clean: ## remove what the builds made, but not the build root and kernels
 	@[ ! -f '$(KDIR)/Makefile' ] || $(MAKE) -C '$(KDIR)' M='$(CURDIR)' clean
-	rm -rf build/modules build/target build/logs build/pycache target
+	rm -rf build/modules build/target build/logs build/pycache target rust-project.json
 
 distclean: clean ## remove build/ as well
 	rm -rf --one-file-system build

@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
+import tempfile
 from functools import partial
 from pathlib import Path
 
-from .item import TOP, Item, Result, command
+from .item import KERNEL, TOP, Item, Result, command
 
 LINT = str(TOP / "scripts/lint")
 
@@ -18,6 +20,8 @@ def items() -> list[Item]:
     return [
         Item("build module", partial(make, "test-module"), alone=True),
         Item("build programs", partial(make, "programs"), alone=True),
+        Item("build ordinary", ordinary, alone=True),
+        Item("build refusals", refusals),
         Item("host tests", host_tests, alone=True),
         *(Item(f"lint {name}", partial(lint, name), alone=True) for name in checks.stdout.split()),
     ]
@@ -27,13 +31,92 @@ def make(target: str, log: Path) -> Result:
     return single(command(["make", target], log))
 
 
+def ordinary(log: Path) -> Result:
+    """`make KDIR=...` on a copy of the tracked files, as any module is built."""
+    result = Result()
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "numaweave"
+        for name in tracked():
+            (copy / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(TOP / name, copy / name)
+        before = files(copy)
+        make_copy = ["make", "-C", str(copy), f"KDIR={KERNEL}"]
+        result.check("modules", ended(command(make_copy, log)))
+        for name in ("numaweave.ko", "samples/perf_injector.ko"):
+            result.check(name, None if (copy / name).exists() else "is not there")
+        install = Path(folder) / "installed"
+        status = command([*make_copy, "modules_install", f"INSTALL_MOD_PATH={install}"], log)
+        result.check("modules_install", ended(status))
+        result.check("installed", None if list(install.rglob("numaweave.ko*")) else "nothing")
+        result.check("rust-analyzer", ended(command([*make_copy, "rust-analyzer"], log)))
+        result.check("clean", ended(command([*make_copy, "clean"], log)))
+        left = sorted(files(copy) - before)
+        result.check("nothing is left", f"{left} are" if left else None)
+    return result
+
+
+def tracked() -> list[str]:
+    listing = subprocess.run(
+        ["git", "ls-files", "-z"], check=True, cwd=TOP, capture_output=True, text=True
+    ).stdout
+    return [name for name in listing.split("\0") if name and (TOP / name).exists()]
+
+
+def files(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+def ended(status: int) -> str | None:
+    return f"ends with status {status}" if status else None
+
+
+def refusals(log: Path) -> Result:
+    """Each thing that a kernel tree may lack is named."""
+    result = Result()
+    complete = {
+        "Makefile": "",
+        "include/config/auto.conf": (KERNEL / "include/config/auto.conf").read_text(),
+        "rust/libkernel.rmeta": "",
+        "rust/libcore.rmeta": "",
+        "rust/libmacros.so": "",
+    }
+    config = complete["include/config/auto.conf"]
+    other_rustc = re.sub(r"(CONFIG_RUSTC_VERSION_TEXT=).*", r"\1rustc 1.0.0", config)
+    cases = {
+        "complete": ({}, ""),
+        "no tree": ({"Makefile": None}, "no kernel tree"),
+        "not configured": ({"include/config/auto.conf": None}, "not configured"),
+        "no Rust": (
+            {"include/config/auto.conf": config.replace("CONFIG_RUST=y\n", "")},
+            "without CONFIG_RUST=y",
+        ),
+        "no metadata": ({"rust/libkernel.rmeta": None}, "no Rust metadata"),
+        "another rustc": ({"include/config/auto.conf": other_rustc}, "rustc 1.0.0"),
+    }
+    for name, (change, word) in cases.items():
+        with tempfile.TemporaryDirectory() as folder:
+            for file, text in (complete | change).items():
+                if text is not None:
+                    (Path(folder) / file).parent.mkdir(parents=True, exist_ok=True)
+                    (Path(folder) / file).write_text(text)
+            done = subprocess.run(
+                [TOP / "scripts/check-kdir", folder], check=False, capture_output=True, text=True
+            )
+        with log.open("a") as file:
+            file.write(done.stderr)
+        refused = done.returncode == 1 and word in done.stderr
+        as_it_should = refused if word else done.returncode == 0
+        result.check(name, None if as_it_should else f"status {done.returncode}, {done.stderr!r}")
+    return result
+
+
 def lint(name: str, log: Path) -> Result:
     return single(command([LINT, name], log))
 
 
 def single(status: int) -> Result:
     result = Result()
-    result.check("status", f"is {status}" if status else None)
+    result.check("run", ended(status))
     return result
 
 
