@@ -37,8 +37,13 @@ rust-analyzer: ## rust-project.json for editors
 	@scripts/check-kdir '$(KDIR)'
 	$(MAKE) -C '$(KDIR)' M='$(CURDIR)' rust-analyzer
 
+# Kbuild's own clean would search all of M, and so delete the objects, libraries
+# and modules of the build root and the kernels.
+OBJECTS := -name '*.o' -o -name '*.ko' -o -name '*.mod' -o -name '*.mod.c' -o -name '.*.cmd' \
+	-o -name '.*.d' -o -name modules.order -o -name Module.symvers -o -name bindings_generated.rs
+
 clean: ## remove what the builds made, but not the build root and kernels
-	@[ ! -f '$(KDIR)/Makefile' ] || $(MAKE) -C '$(KDIR)' M='$(CURDIR)' clean
+	@find . \( -path ./build -o -path ./target -o -path ./.git \) -prune -o -type f \( $(OBJECTS) \) -exec rm -f {} +
 	rm -rf build/modules build/target build/logs build/pycache target rust-project.json
 
 distclean: clean ## remove build/ as well
