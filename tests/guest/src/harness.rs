@@ -15,6 +15,7 @@ use anyhow::{anyhow, bail, ensure, Result};
 use fastrand::Rng;
 
 use crate::cases::SUITES;
+use crate::file;
 use crate::machine::Machine;
 use baseline::Baseline;
 
@@ -61,6 +62,8 @@ pub(crate) enum Scope {
     FirmwareData,
     /// Those whose firmware reports none.
     NoFirmwareData,
+    /// Those with a node that has CPUs and no memory.
+    MemorylessNode,
     /// Those with a node whose memory can be put online.
     Hotplug,
 }
@@ -72,6 +75,7 @@ impl Scope {
             Self::SeveralNodes => machine.memory.len() > 1,
             Self::FirmwareData => machine.has_firmware_data(),
             Self::NoFirmwareData => !machine.has_firmware_data(),
+            Self::MemorylessNode => !machine.cpu.is_subset(&machine.memory),
             Self::Hotplug => !machine.hotplug.is_empty(),
         }
     }
@@ -82,6 +86,7 @@ impl Scope {
             Self::SeveralNodes => "several nodes with memory",
             Self::FirmwareData => "bandwidth data from firmware",
             Self::NoFirmwareData => "a firmware without bandwidth data",
+            Self::MemorylessNode => "a node with CPUs and no memory",
             Self::Hotplug => "a node with memory to put online",
         }
     }
@@ -175,6 +180,8 @@ impl Plan {
             );
         }
 
+        // Every weight that is published waits for a grace period, and the cases publish thousands.
+        file::write("/sys/kernel/rcu_expedited", "1")?;
         let baseline = Baseline::read(machine)?;
         let mut failed = 0;
         for (number, (suite, cases)) in (1..).zip(&self.suites) {

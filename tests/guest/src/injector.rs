@@ -12,7 +12,8 @@ use crate::harness::faults;
 use crate::machine::{reported, Coordinates};
 use crate::module::Module;
 
-const INJECT: &str = "/sys/kernel/debug/perf_injector/inject";
+/// Where a line `NODE READ WRITE` makes a report.
+pub(crate) const INJECT: &str = "/sys/kernel/debug/perf_injector/inject";
 
 /// The loaded injector. When dropped it reports once more what each node had before, and unloads.
 ///

@@ -5,12 +5,14 @@
 //!
 //! `/proc/meminfo` alone will not do: its `Slab` counts pages, and 200 lost objects of 8 bytes fit
 //! into half of one. `/proc/slabinfo` counts objects, but those that wait on a CPU to be used again
-//! count as in use; so every cache is shrunk first, which gives them back. What is left is exact
-//! but for what other tasks allocate meanwhile.
+//! count as in use; so every cache is shrunk first, which gives them back, and the least of
+//! several looks counts. What is left is exact but for what other tasks keep.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
+use std::thread;
+use std::time::Duration;
 
 use anyhow::{ensure, Context, Result};
 
@@ -18,6 +20,9 @@ use crate::file;
 
 const SLABINFO: &str = "/proc/slabinfo";
 const SLAB: &str = "/sys/kernel/slab";
+
+/// Looks at the counters that make a floor.
+const LOOKS: u32 = 8;
 
 /// Kernel memory in use at one time.
 #[derive(Debug)]
@@ -29,8 +34,30 @@ pub(crate) struct Usage {
 }
 
 impl Usage {
+    /// The least that is in use in several looks one after another: what is lost is in use in all
+    /// of them, a CPU's stock of objects that was filled again after the shrinking is not.
+    pub(crate) fn floor() -> Result<Self> {
+        let mut floor = Self::read()?;
+        for _ in 1..LOOKS {
+            floor.look_again()?;
+        }
+        Ok(floor)
+    }
+
+    /// Lowers this floor to what a further look shows, a little later.
+    pub(crate) fn look_again(&mut self) -> Result<()> {
+        thread::sleep(Duration::from_millis(100));
+        let Self { counters, modules } = Self::read()?;
+        self.modules = modules;
+        for (name, count) in counters {
+            let least = self.counters.entry(name).or_insert(0);
+            *least = count.min(*least);
+        }
+        Ok(())
+    }
+
     /// Has the kernel give back what it only keeps, and counts.
-    pub(crate) fn read() -> Result<Self> {
+    fn read() -> Result<Self> {
         // Dentries and inodes of files that came and went are kept until memory is short.
         file::write("/proc/sys/vm/drop_caches", "2")?;
         for cache in fs::read_dir(SLAB).with_context(|| format!("cannot list {SLAB}"))? {
@@ -66,7 +93,11 @@ impl Usage {
             .count();
         counters.insert("vmalloc areas".to_owned(), u64::try_from(areas)?);
         counters.insert("vmalloc pages".to_owned(), meminfo_pages("VmallocUsed:")?);
-        counters.insert("slab pages".to_owned(), meminfo_pages("Slab:")?);
+        // Objects too large for a cache have at least 16 KiB; less is room that caches keep.
+        counters.insert(
+            "slab blocks of 16 KiB".to_owned(),
+            meminfo_pages("Slab:")? / 4,
+        );
         let modules = file::read("/proc/modules")?.lines().count();
         Ok(Self { counters, modules })
     }

@@ -81,10 +81,7 @@ fn missed(bench: &mut Bench<'_>) -> Result<()> {
             shown == missed,
             "after a write of auto node {node} is shown with {shown}, missed was {missed}"
         );
-        // What nobody had heard of before counts as firmware's word, whenever it is found.
-        let known = before != Coordinates::default();
-        let source = if known { "update" } else { "firmware" };
-        provider.expect(&format!("node{node}/source"), source)?;
+        provider.expect(&format!("node{node}/source"), "update")?;
         provider.expect_planned(bench.machine)?;
         provider.expect_published()?;
 

@@ -14,6 +14,8 @@ mod overrides;
 mod parameters;
 mod placement;
 mod rounds;
+mod sample;
+mod storm;
 mod trace;
 mod unload;
 mod update;
@@ -26,10 +28,12 @@ pub(crate) const SUITES: &[Suite] = &[
     unload::SUITE,
     load::SUITE,
     abi::SUITE,
+    sample::SUITE,
     mainline::SUITE,
     balanced::SUITE,
     placement::SUITE,
     update::SUITE,
+    storm::SUITE,
     overrides::SUITE,
     control::SUITE,
     hook::SUITE,

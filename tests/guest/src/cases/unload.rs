@@ -2,7 +2,11 @@
 
 //! Unloading gives the kernel's own table back.
 
+use std::fs::OpenOptions;
+use std::io::{Read, Write};
+
 use anyhow::{ensure, Context, Result};
+use nix::errno::Errno;
 
 use super::hotplug::hotplug_node;
 use crate::harness::{Bench, Case, Scope, Suite};
@@ -11,6 +15,7 @@ use crate::kernel_table::{self, KernelTable};
 use crate::machine::{Coordinates, Machine};
 use crate::memory_block::OnlineMemory;
 use crate::provider::Provider;
+use crate::watch::Watch;
 use crate::workload;
 
 pub(super) const SUITE: Suite = Suite {
@@ -33,6 +38,7 @@ pub(super) const SUITE: Suite = Suite {
             Scope::FirmwareData,
             administrator_auto,
         ),
+        Case::new("open_file", Scope::Everywhere, open_file),
         Case::new("node_came", Scope::Hotplug, node_came),
         Case::new("node_came_manual", Scope::Hotplug, node_came_manual),
         Case::new("node_went", Scope::Hotplug, node_went),
@@ -220,8 +226,11 @@ fn administrator_overruled(bench: &mut Bench<'_>) -> Result<()> {
     let node = bench.machine.first_node();
     change_all_weights(&provider)?;
     kernel_table::set_weight(node, 99)?;
+    let in_sync = Watch::new(provider.path("in_sync"))?;
     provider.expect("in_sync", "false")?;
-    provider.write(&format!("node{node}/weight"), "55")?;
+    // Says nothing new, but brings the kernel's table in line again.
+    provider.write("auto", "false")?;
+    in_sync.expect("true")?;
     provider.expect_published()?;
     provider.unload()?;
     expect_kept(before, node, 99, &injector)
@@ -236,6 +245,34 @@ fn administrator_auto(_bench: &mut Bench<'_>) -> Result<()> {
     provider.expect("in_sync", "false")?;
     provider.unload()?;
     expect_restored(&before)
+}
+
+/// Who still has a file open is told that the device is gone.
+fn open_file(bench: &mut Bench<'_>) -> Result<()> {
+    let provider = Provider::load("")?;
+    let path = provider.path(&format!("node{}/weight", bench.machine.last_node()));
+    let open = || OpenOptions::new().read(true).write(true).open(&path);
+    let mut file = open().with_context(|| format!("cannot open {}", path.display()))?;
+    provider.unload()?;
+    let gone = |error: Option<std::io::Error>| {
+        error
+            .and_then(|error| error.raw_os_error())
+            .map(Errno::from_raw)
+            == Some(Errno::ENODEV)
+    };
+    let read = file.read(&mut [0; 16]).err();
+    ensure!(
+        gone(read),
+        "a read of {} that was open at unload is answered",
+        path.display()
+    );
+    let write = file.write(b"3").err();
+    ensure!(
+        gone(write),
+        "a write to {} that was open at unload is taken",
+        path.display()
+    );
+    Ok(())
 }
 
 /// The node that came is there after unload as it would be without us.

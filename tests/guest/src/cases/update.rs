@@ -2,15 +2,13 @@
 
 //! Bandwidth updates as they arrive.
 
-use std::thread;
+use anyhow::{ensure, Context, Result};
 
-use anyhow::{anyhow, ensure, Context, Result};
-
-use crate::harness::{note, Bench, Case, Scope, Suite};
-use crate::injector::{report, Injector};
+use crate::harness::{Bench, Case, Scope, Suite};
+use crate::injector::Injector;
+use crate::kernel_table::KernelTable;
 use crate::machine::Coordinates;
 use crate::provider::Provider;
-use crate::random;
 use crate::watch::Watch;
 
 pub(super) const SUITE: Suite = Suite {
@@ -20,7 +18,8 @@ pub(super) const SUITE: Suite = Suite {
         Case::new("announced", Scope::Everywhere, announced),
         Case::new("weights_announced", Scope::SeveralNodes, weights_announced),
         Case::new("unknown_again", Scope::Everywhere, unknown_again),
-        Case::new("storm", Scope::Everywhere, storm),
+        Case::new("without_memory", Scope::MemorylessNode, without_memory),
+        Case::new("kernel_recomputes", Scope::SeveralNodes, kernel_recomputes),
     ],
 };
 
@@ -131,73 +130,51 @@ fn unknown_again(bench: &mut Bench<'_>) -> Result<()> {
     provider.unload()
 }
 
-/// What one node is told in a storm.
-struct Reports {
-    node: u32,
-    some: Vec<Coordinates>,
-    last: Coordinates,
-}
-
-/// Several threads report at once, each its own nodes; nothing is lost, and no more is computed
-/// than was reported.
-fn storm(bench: &mut Bench<'_>) -> Result<()> {
-    const THREADS: usize = 4;
-    const EACH: usize = 50;
+/// A node that has CPUs and no memory has a bandwidth for nobody.
+fn without_memory(bench: &mut Bench<'_>) -> Result<()> {
     let injector = Injector::load()?;
     let provider = Provider::load("")?;
-    let mut storm = Vec::new();
-    for &node in &bench.machine.memory {
-        let rng = &mut bench.rng;
-        storm.push(Reports {
-            node,
-            some: (0..EACH).map(|_| random::coordinates(rng)).collect(),
-            last: Coordinates {
-                read: rng.u32(1_000..100_000),
-                write: rng.u32(1_000..100_000),
-            },
-        });
-        // The injector undoes what goes through it, so something has to.
-        provider.follow(&injector, node, Coordinates::both(999))?;
+    let before = provider.weights()?;
+    let machine = bench.machine;
+    for node in machine.cpu.difference(&machine.memory) {
+        injector.inject(*node, Coordinates::both(250_000))?;
     }
-    let before = provider.number("generation")?;
-
-    thread::scope(|scope| {
-        let threads: Vec<_> = storm
-            .chunks(storm.len().div_ceil(THREADS))
-            .map(|nodes| scope.spawn(|| report_all(nodes)))
-            .collect();
-        threads.into_iter().try_for_each(|thread| {
-            let ended = thread.join();
-            ended.map_err(|_| anyhow!("a reporting thread panicked"))?
-        })
-    })?;
-
-    for Reports { node, last, .. } in &storm {
-        provider.wait_for_bandwidth(*node, *last)?;
-    }
-    provider.expect_planned(bench.machine)?;
-    provider.expect_published()?;
-    let tables = provider.number("generation")? - before;
-    let reports = storm.len() * (EACH + 1);
-    note(&format!("{reports} reports led to {tables} tables"));
+    // Reports are taken in turn: once this one is there, those before it are.
+    let first = machine.first_node();
+    let known = provider.bandwidth(first)?;
+    provider.follow(&injector, first, Coordinates::both(1))?;
+    provider.follow(&injector, first, known)?;
+    let after = provider.weights()?;
     ensure!(
-        (1..=reports).contains(&usize::try_from(tables)?),
-        "{reports} reports led to {tables} tables"
+        after == before,
+        "reports for nodes without memory made {before} into {after}"
     );
+    provider.expect_planned(bench.machine)?;
     provider.unload()
 }
 
-/// The part of a storm that one thread reports, all its nodes in turn.
-fn report_all(nodes: &[Reports]) -> Result<()> {
-    let rounds = nodes.iter().map(|reports| reports.some.len()).max();
-    for round in 0..rounds.unwrap_or(0) {
-        for reports in nodes {
-            if let Some(coordinates) = reports.some.get(round) {
-                report(reports.node, *coordinates)?;
-            }
+/// An update that changes the kernel's own weights and not ours: the kernel must not have the last
+/// word, though its table needed nothing from us before.
+fn kernel_recomputes(bench: &mut Bench<'_>) -> Result<()> {
+    let injector = Injector::load()?;
+    for round in 0..10 {
+        for &node in &bench.machine.memory {
+            injector.inject(node, Coordinates::both(307_200))?;
         }
+        let provider = Provider::load("")?;
+        let alike = KernelTable::read()?;
+        ensure!(alike.auto, "equal weights were published: {alike}");
+        let node = bench.machine.last_node();
+        // Mainline weighs this with 15 against 16; for us it is the same.
+        let coordinates = Coordinates::both(306_000 + round);
+        provider.follow(&injector, node, coordinates)?;
+        let weights = provider.expect_planned(bench.machine)?;
+        ensure!(
+            weights == alike.weights,
+            "{coordinates} for node {node} gives {weights}"
+        );
+        provider.expect_published()?;
+        provider.unload()?;
     }
-    nodes
-        .iter()
-        .try_for_each(|reports| report(reports.node, reports.last))
+    Ok(())
 }
