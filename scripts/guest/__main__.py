@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
 import sys
 import tempfile
@@ -129,21 +128,19 @@ def boot(
     accelerator = "KVM" if kvm else "TCG"
     limit = options.timeout or (SECONDS[accelerator] if command else None)
 
-    with contextlib.ExitStack() as stack:
-        copy = stack.enter_context(Path(options.console).open("wb")) if options.console else None
-        console = Console(copy)
-        if not command:
-            print("vm: 'exit' or ctrl-] ends the guest", file=sys.stderr)
-        show_progress(f"vm: booting {machine.name} under {accelerator} ...")
-        outcome = Guest(
-            lambda ports: qemu.command(
-                machine, kernel, image, kernel_arguments(kvm, options.append), kvm, ports
-            ),
-            console,
-            terminal=interactive,
-            seconds=limit,
-        ).run()
-        clear_progress()
+    console = Console(scratch / "console", Path(options.console) if options.console else None)
+    if not command:
+        print("vm: 'exit' or ctrl-] ends the guest", file=sys.stderr)
+    show_progress(f"vm: booting {machine.name} under {accelerator} ...")
+    outcome = Guest(
+        lambda ports: qemu.command(
+            machine, kernel, image, kernel_arguments(kvm, options.append), kvm, ports
+        ),
+        console,
+        terminal=interactive,
+        seconds=limit,
+    ).run()
+    clear_progress()
     if not command and outcome.status == BROKEN and console.mark and not console.splat():
         return 0  # whoever has the shell may power off
     if outcome.reason:

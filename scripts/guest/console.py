@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from typing import BinaryIO
+from pathlib import Path
 
 # A printk line may begin with a level, a time stamp and a caller.
 PREFIX = rb"^(?:<\d+>)?(?:\[[ \d.]+\] ?)?(?:\[ *[TC]\d+\] ?)?"
@@ -27,27 +27,44 @@ SPLAT = re.compile(
 )
 
 
-class Console:
-    """Collects the console's bytes, and copies them to a file if there is one."""
+def find_splat(text: bytes) -> str | None:
+    text = text.replace(b"\r", b"")
+    match = SPLAT.search(text)
+    if not match:
+        return None
+    return text[match.start() :].split(b"\n", 1)[0].decode(errors="replace")
 
-    def __init__(self, copy: BinaryIO | None):
-        self.copy = copy
+
+class Console:
+    """What the guest's console says, from the file that QEMU writes it to.
+
+    A file takes all that QEMU has at once. With a socket QEMU may have to wait,
+    and the kernel, which waits for its port only so long, loses characters.
+    """
+
+    def __init__(self, file: Path, copy: Path | None):
+        self.file = file
+        self.file.touch()
+        self.copy = copy.open("wb") if copy else None
+        self.source = file.open("rb")
         self.data = bytearray()
         self.mark = 0  # where the command began
 
-    def feed(self, data: bytes) -> None:
-        self.data += data
-        if self.copy:
-            self.copy.write(data)
+    def poll(self) -> None:
+        """Takes in what is new, and passes it on to the caller's file."""
+        new = self.source.read()
+        self.data += new
+        if self.copy and new:
+            self.copy.write(new)
             self.copy.flush()
+
+    def command_begins(self) -> None:
+        self.poll()
+        self.mark = len(self.data)
 
     def splat(self) -> str | None:
         """The first line that makes the run a failure."""
-        text = bytes(self.data).replace(b"\r", b"")
-        match = SPLAT.search(text)
-        if not match:
-            return None
-        return text[match.start() :].split(b"\n", 1)[0].decode(errors="replace")
+        return find_splat(bytes(self.data))
 
     def excerpt(self, limit: int) -> str:
         """What the console said since the command began, the last `limit` lines."""

@@ -25,9 +25,9 @@ TCG = ("-accel", "tcg,thread=multi", "-cpu", "max")
 
 @dataclass
 class Channels:
-    """The guest's serial ports, as file descriptors that QEMU inherits."""
+    """The guest's serial ports: a file, and sockets that QEMU inherits."""
 
-    console: int
+    console: Path
     stdio: int
     control: int
 
@@ -82,11 +82,14 @@ def command(
     args += KVM if kvm else TCG
     args += ["-kernel", str(kernel), "-initrd", str(initramfs), "-append", append]
     args += memory(topology) + numa(topology)
-    for index, (irq, fd) in enumerate(
-        [(4, channels.console), (3, channels.stdio), (5, channels.control)]
-    ):
+    ports = (
+        (4, f"file,path={channels.console}"),
+        (3, f"socket,fd={channels.stdio}"),
+        (5, f"socket,fd={channels.control}"),
+    )
+    for index, (irq, backend) in enumerate(ports):
         # An interrupt of its own for each port: QEMU does not share ISA lines.
-        args += ["-chardev", f"socket,id=serial{index},fd={fd}"]
+        args += ["-chardev", f"{backend},id=serial{index}"]
         args += ["-device", f"isa-serial,index={index},irq={irq},chardev=serial{index}"]
     return args
 

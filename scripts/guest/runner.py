@@ -23,6 +23,7 @@ from .console import Console
 
 TIMEOUT, BROKEN = 124, 125
 POWER_OFF_SECONDS = 60
+POLL_SECONDS = 0.2
 ESCAPE = b"\x1d"  # ctrl-]
 CHUNK = 64 << 10
 
@@ -65,20 +66,21 @@ class Guest:
         self.handlers: dict[socket.socket, Callable[[bytes], None]] = {}
 
     def run(self) -> Outcome:
-        ours, theirs = zip(*(socket.socketpair() for _ in range(3)), strict=True)
-        console, self.stdio, self.control = ours
-        self.handlers = {
-            console: self.console.feed,
-            self.stdio: self.output,
-            self.control: self.report,
-        }
+        ours, theirs = zip(*(socket.socketpair() for _ in range(2)), strict=True)
+        self.stdio, self.control = ours
+        self.handlers = {self.stdio: self.output, self.control: self.report}
         for port in ours:
             port.setblocking(False)
             self.selector.register(port, selectors.EVENT_READ)
         fds = [port.fileno() for port in theirs]
         # pdeathsig: QEMU must not outlive this process, however that ends.
         process = subprocess.Popen(
-            ["setpriv", "--pdeathsig", "KILL", *self.arguments(qemu.Channels(*fds))],
+            [
+                "setpriv",
+                "--pdeathsig",
+                "KILL",
+                *self.arguments(qemu.Channels(self.console.file, *fds)),
+            ],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -95,15 +97,16 @@ class Guest:
         finally:
             process.kill()
             complaint = process.communicate()[1].decode(errors="replace").strip()
+            self.console.poll()
         return self.judge(in_time, complaint)
 
     def serve(self) -> bool:
         """Moves bytes until QEMU has closed all ports; False at the deadline."""
         while self.handlers:
-            left = None if self.deadline is None else self.deadline - time.monotonic()
-            if left is not None and left <= 0:
+            if self.deadline and time.monotonic() >= self.deadline:
                 return False
-            for key, events in self.selector.select(left):
+            self.console.poll()
+            for key, events in self.selector.select(POLL_SECONDS):
                 if key.fileobj is sys.stdin:
                     self.keyboard()
                     continue
@@ -144,10 +147,12 @@ class Guest:
                 case [b"exit", status]:
                     self.verdict = int(status)
                     self.deadline = time.monotonic() + POWER_OFF_SECONDS
+                    # Not before: what a slow reader keeps in QEMU would be lost.
+                    self.tell("off")
 
     def begin(self) -> None:
         self.ready = True
-        self.console.mark = len(self.console.data)
+        self.console.command_begins()
         clear_progress()
         if self.terminal:
             self.raw.enter_context(raw_terminal())
@@ -157,8 +162,11 @@ class Guest:
 
     def resize(self) -> None:
         rows, columns = terminal_size()
+        self.tell(f"{rows} {columns}")
+
+    def tell(self, line: str) -> None:
         with contextlib.suppress(OSError):
-            self.control.send(f"{rows} {columns}\n".encode())
+            self.control.send(f"{line}\n".encode())
 
     def keyboard(self) -> None:
         data = os.read(sys.stdin.fileno(), 1024)

@@ -41,9 +41,14 @@ class Progress:
         if result.failed:
             for name in result.failed:
                 print(f"    failed: {name}")
-            tail = item.log.read_text(errors="replace").splitlines()[-TAIL_LINES:]
-            print(f"    {item.log.relative_to(TOP)}{' ends with' if tail else ' is empty'}:")
-            print("".join(f"    | {line}\n" for line in tail), end="", flush=True)
+            self.show_log(item)
+
+    def show_log(self, item: Item) -> None:
+        if not item.log.exists():
+            return
+        tail = item.log.read_text(errors="replace").splitlines()[-TAIL_LINES:]
+        print(f"    {item.log.relative_to(TOP)}{' ends with' if tail else ' is empty'}:")
+        print("".join(f"    | {line}\n" for line in tail), end="", flush=True)
 
 
 def counts(result: Result) -> str:
@@ -56,7 +61,9 @@ def main() -> int:
     items = builds.items() + runner.items() + topologies.items() + guests.items()
     if options.only:
         pattern = options.only if set("*?[") & set(options.only) else f"*{options.only}*"
-        items = [item for item in items if fnmatch.fnmatch(item.name, pattern)]
+        chosen = [item for item in items if fnmatch.fnmatch(item.name, pattern)]
+        building = any(item.needs_builds for item in chosen)
+        items = [item for item in items if item in chosen or item.builds and building]
         if not items:
             print(f"no test matches '{options.only}', see --list", file=sys.stderr)
             return 2
@@ -98,7 +105,16 @@ def arguments() -> argparse.Namespace:
 
 def run_all(items: list[Item], jobs: int, progress: Progress) -> None:
     for item in items:
-        if item.alone:
+        if item.builds:
+            progress.show(item, *timed(item))
+    if progress.sum.failed:
+        unbuilt = Result(failed=["not run: what it needs is not built"])
+        for item in items:
+            if item.needs_builds:
+                progress.show(item, unbuilt, 0)
+        items = [item for item in items if not item.needs_builds]
+    for item in items:
+        if item.alone and not item.builds:
             progress.show(item, *timed(item))
     pool = ThreadPoolExecutor(max(1, jobs))
     try:

@@ -18,12 +18,15 @@ LINT = str(TOP / "scripts/lint")
 def items() -> list[Item]:
     checks = subprocess.run([LINT, "--list"], check=True, capture_output=True, text=True)
     return [
-        Item("build module", partial(make, "test-module"), alone=True),
-        Item("build programs", partial(make, "programs"), alone=True),
+        Item("build module", partial(make, "test-module"), alone=True, builds=True),
+        Item("build programs", partial(make, "programs"), alone=True, builds=True),
         Item("build ordinary", ordinary, alone=True),
         Item("build refusals", refusals),
         Item("host tests", host_tests, alone=True),
-        *(Item(f"lint {name}", partial(lint, name), alone=True) for name in checks.stdout.split()),
+        *(
+            Item(f"lint {name}", partial(lint, name), alone=True, needs_builds=name == "panics")
+            for name in checks.stdout.split()
+        ),
     ]
 
 

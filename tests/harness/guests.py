@@ -18,8 +18,8 @@ def items() -> list[Item]:
     among the end-to-end tests, so that none runs alone at the end."""
     ordered = sorted(names(), key=lambda name: -len(topology.load(name, FOLDER).nodes))
     return [
-        *(Item(f"kunit {name}", partial(kunit, name)) for name in names()),
-        *(Item(f"guest {name}", partial(end_to_end, name)) for name in ordered),
+        *(Item(f"kunit {name}", partial(kunit, name), needs_builds=True) for name in names()),
+        *(Item(f"guest {name}", partial(end_to_end, name), needs_builds=True) for name in ordered),
     ]
 
 

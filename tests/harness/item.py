@@ -41,11 +41,13 @@ class Result:
 
 @dataclass
 class Item:
-    """One line of the run. An item alone wants all CPUs, and others need it."""
+    """One line of the run."""
 
     name: str
     run: Callable[[Path], Result]  # gets the file for its log
-    alone: bool = False
+    alone: bool = False  # uses all CPUs by itself
+    builds: bool = False  # makes what others need
+    needs_builds: bool = False
 
     @property
     def log(self) -> Path:

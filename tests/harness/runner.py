@@ -18,6 +18,7 @@ from .item import Item, Result, guest, vm, vm_environment
 
 SMALL = "uma"  # the topology that starts fastest
 BYTES = bytes(range(256)) * 4096  # 1 MiB, every value
+LINES = 100_000  # more than what fits between a guest and its reader
 LONG_SECONDS = "1000"
 
 # What the kernel prints of each kind of trouble, and lines that are none.
@@ -96,9 +97,7 @@ def trouble(_log: Path) -> Result:
 
 
 def splat(line: str) -> str | None:
-    watched = console.Console(None)
-    watched.feed(f"Run /init as init process\r\n{line}\r\nlast\r\n".encode())
-    return watched.splat()
+    return console.find_splat(f"Run /init as init process\r\n{line}\r\nlast\r\n".encode())
 
 
 def usage(log: Path) -> Result:
@@ -165,6 +164,18 @@ def streams(log: Path) -> Result:
     done = guest(SMALL, [], ["sh", "-c", script], log)
     result.check("no terminal", differs(done.output, b"no terminal\nbackground\n"))
     result.check("a process left behind", differs(done.status, 0))
+
+    with subprocess.Popen(
+        vm("--topology", SMALL, "--", "seq", str(LINES)),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        env=vm_environment(),
+    ) as process:
+        process.stdout.read(1)
+        time.sleep(10)  # meanwhile all buffers on the way are full
+        numbers = b"1" + process.stdout.read()
+    expected = "".join(f"{i}\n" for i in range(1, LINES + 1)).encode()
+    result.check("a slow reader", None if numbers == expected else "does not get all")
     return result
 
 
