@@ -63,7 +63,7 @@ def main() -> int:
         pattern = options.only if set("*?[") & set(options.only) else f"*{options.only}*"
         chosen = [item for item in items if fnmatch.fnmatch(item.name, pattern)]
         building = any(item.needs_builds for item in chosen)
-        items = [item for item in items if item in chosen or item.builds and building]
+        items = [item for item in items if item in chosen or (item.builds and building)]
         if not items:
             print(f"no test matches '{options.only}', see --list", file=sys.stderr)
             return 2
