@@ -203,7 +203,7 @@ def timeout(log: Path) -> Result:
 def broken(command: str, reason: str, log: Path) -> Result:
     """A command after which the run is a failure, whatever else it says."""
     result = Result()
-    done = guest("dram-cxl", [], ["sh", "-c", f"echo up; {command}; true"], log)
+    done = guest("dram-cxl", [], ["sh", "-c", f"echo up; sleep 3; {command}; true"], log)
     result.check("status", differs(done.status, 125))
     result.check("output before", differs(done.output, b"up\n"))
     first, _, rest = done.messages.partition("\n")
