@@ -7,6 +7,7 @@ Logs are in build/logs/test, one an item.
 from __future__ import annotations
 
 import argparse
+import fcntl
 import fnmatch
 import os
 import sys
@@ -71,6 +72,12 @@ def main() -> int:
         print("\n".join(item.name for item in items))
         return 0
     LOGS.mkdir(parents=True, exist_ok=True)
+    lock = (LOGS.parent / "test.lock").open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        print("another test run is under way in this tree", file=sys.stderr)
+        return 2
     for old in LOGS.iterdir():
         old.unlink()
     progress = Progress(len(items))

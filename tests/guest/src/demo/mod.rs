@@ -21,6 +21,7 @@ use crate::machine::{Coordinates, Machine};
 use crate::module::is_loaded;
 use crate::provider::Provider;
 use crate::workload;
+use chart::Run;
 use nodes::{bandwidth, percent, ratio, Nodes};
 use style::Style;
 
@@ -153,12 +154,9 @@ impl Demo<'_> {
         let alone = workload::run(pages)?.nodes;
         provider.write("publish", "true")?;
         let with = workload::run(pages)?.nodes;
-        chart::draw(
-            self.style,
-            nodes,
-            pages,
-            &[("kernel", &alone), ("numaweave", &with)],
-        );
+        let run = |name, pages| Run { name, pages };
+        let runs = [run("kernel", &alone), run("numaweave", &with)];
+        chart::draw(self.style, nodes, &runs);
 
         for (who, weights, seen) in [
             ("the kernel", &before.weights, &alone),
@@ -212,16 +210,14 @@ impl Demo<'_> {
             format!("the kernel's table follows to {new}; it has {kernel}")
         });
 
-        let pages = whole_cycles(old.cycle(), new.cycle())?;
+        let pages = whole_cycles(new.cycle(), 1)?;
         let seen = workload::run(pages)?.nodes;
-        let expected = old.share_of(pages);
         println!("  and so do {pages} pages:");
-        chart::draw(
-            self.style,
-            &nodes.updated(),
-            pages,
-            &[("before", &expected), ("after", &seen)],
-        );
+        let run = Run {
+            name: "numaweave",
+            pages: &seen,
+        };
+        chart::draw(self.style, &nodes.updated(), &[run]);
         let share = new.share_of(pages);
         self.claim(seen == share, || {
             format!("{pages} pages lie as {share:?} after the update; they lie as {seen:?}")

@@ -190,7 +190,7 @@ pub(super) fn percent(ppm: impl Into<u64>) -> String {
     format!("{}.{} %", tenths / 10, tenths % 10)
 }
 
-/// Weights as `6:2:1`, and runs of equal ones as `8x9 : 4x2` where there are many.
+/// Weights as `6:2:1`; where there are many, runs of equal ones as `8x9 : 4x2`, or their range.
 pub(super) fn ratio(weights: &Weights) -> String {
     if weights.len() <= 8 {
         return weights.ratio();
@@ -201,6 +201,14 @@ pub(super) fn ratio(weights: &Weights) -> String {
             Some((length, of_run)) if *of_run == weight => *length += 1,
             _ => runs.push((1, weight)),
         }
+    }
+    if runs.len() > 4 {
+        let (least, most) = (weights.values().min(), weights.values().max());
+        return format!(
+            "{} to {} each",
+            least.copied().unwrap_or(0),
+            most.copied().unwrap_or(0)
+        );
     }
     let runs: Vec<String> = runs
         .into_iter()
@@ -243,5 +251,9 @@ mod tests {
             .map(|node| (node, if node < 8 { 9 } else { 2 }))
             .collect();
         assert_eq!(ratio(&weights), "8x9 : 4x2");
+        let weights: Weights = (0..12)
+            .map(|node| (node, [3, 7][node as usize % 2]))
+            .collect();
+        assert_eq!(ratio(&weights), "3 to 7 each");
     }
 }

@@ -9,7 +9,7 @@ use crate::file;
 use crate::machine::{node_directory, Machine};
 
 /// Length of the wire to the fastest node.
-const WIRE: u64 = 32;
+const WIRE: u64 = 28;
 
 /// Prints the CPUs and a line for each group of nodes that are alike.
 pub(super) fn draw(machine: &Machine, nodes: &Nodes) -> Result<()> {
@@ -18,7 +18,7 @@ pub(super) fn draw(machine: &Machine, nodes: &Nodes) -> Result<()> {
         let cpus = file::read(node_directory(node).join("cpulist"))?;
         initiators.push(format!("{cpus} (node {node})"));
     }
-    let shown = initiators.get(..4).unwrap_or(&initiators);
+    let shown = initiators.get(..3).unwrap_or(&initiators);
     let more = if shown.len() < initiators.len() {
         ", ..."
     } else {
@@ -49,7 +49,7 @@ pub(super) fn draw(machine: &Machine, nodes: &Nodes) -> Result<()> {
             ""
         };
         println!(
-            "   |{:34}{:13}{}{each}, {} MiB{cpus}",
+            "   |{:30}{:13}{}{each}, {} MiB{cpus}",
             format!("{wire}>"),
             label(&group),
             bandwidth(first.bandwidth),
