@@ -53,11 +53,13 @@ pub(super) fn draw(style: Style, nodes: &Nodes, runs: &[Run<'_>]) {
     });
 
     if groups.len() > FEW {
-        let names: String = runs
-            .iter()
-            .map(|run| format!("  {:25}", run.name))
-            .collect();
-        println!("  {:12}{:>9}{names}", "", "bandwidth");
+        let names = runs.iter().map(|run| format!("  {:25}", run.name));
+        println!(
+            "  {:12}{:>9}{}",
+            "",
+            "bandwidth",
+            names.collect::<Vec<_>>().concat()
+        );
         for (label, _, share, first) in shares {
             let bars = runs.iter().enumerate().map(|(index, run)| {
                 let count = run.on(first);

@@ -252,7 +252,7 @@ mod tests {
             .collect();
         assert_eq!(ratio(&weights), "8x9 : 4x2");
         let weights: Weights = (0..12)
-            .map(|node| (node, [3, 7][node as usize % 2]))
+            .map(|node| (node, if node % 2 == 0 { 3 } else { 7 }))
             .collect();
         assert_eq!(ratio(&weights), "3 to 7 each");
     }
