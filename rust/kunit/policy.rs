@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The policy as compiled into the module: the worked examples, and inputs at the edges.
+//! The policy as compiled into the module: the worked examples, orders, and inputs at the edges.
 
 use crate::{
     kernel_ext::alloc,
-    policy::{self, Algorithm, Candidate, Limits, MaxCycle, Node, Target},
+    policy::{
+        self,
+        schedule::{self, Scratch, Turn},
+        Algorithm, Candidate, Cell, Coordinates, Limits, MaxCycle, Node, Target,
+    },
 };
 use kernel::prelude::*;
 
@@ -14,6 +18,17 @@ fn weights(algorithm: Algorithm, nodes: &[Node], limits: Limits) -> Result<KVec<
     let mut weights = alloc::filled(0, nodes.len())?;
     policy::compute(algorithm, nodes, limits, &mut scratch, &mut weights).map_err(|_| EINVAL)?;
     Ok(weights)
+}
+
+/// The order of one cycle.
+fn order(weights: &[u8]) -> Result<KVec<Turn>> {
+    let mut scratch = alloc::filled(Scratch::default(), weights.len())?;
+    let mut turns = alloc::filled(
+        Turn::default(),
+        usize::try_from(policy::cycle(weights)).map_err(|_| EINVAL)?,
+    )?;
+    schedule::fill(weights, &mut scratch, &mut turns).map_err(|_| EINVAL)?;
+    Ok(turns)
 }
 
 /// Nodes with CPUs and the given bandwidths.
@@ -27,7 +42,7 @@ fn nodes<const N: usize>(bandwidths: [u32; N]) -> [Node; N] {
 #[kunit_tests(numaweave_policy)]
 mod tests {
     use super::*;
-    use crate::policy::examples::EXAMPLES;
+    use crate::policy::examples::{EXAMPLES, ORDERS};
 
     #[test]
     fn examples() -> Result {
@@ -95,6 +110,75 @@ mod tests {
         assert!(weights.iter().all(|weight| *weight >= 1));
         assert!(policy::cycle(&weights) <= 4096);
         Ok(())
+    }
+
+    #[test]
+    fn orders() -> Result {
+        for example in ORDERS {
+            let turns = order(example.weights)?;
+            assert_eq!(turns.len(), example.nodes.len());
+
+            let after_last = turns.first();
+            let nexts = Iterator::chain(turns.iter().skip(1), after_last);
+            let turns = turns.iter().zip(nexts).zip(example.nodes);
+            for (index, ((turn, next), node)) in (0..u64::MAX).zip(turns) {
+                assert_eq!(turn.node, *node);
+                assert_eq!(schedule::turn_at(example.weights, index), Some(*turn));
+                assert_eq!(schedule::turn_after(example.weights, *turn), Some(*next));
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn runs_are_mainlines_order() {
+        let weights = || [2u8, 0, 1].into_iter();
+        let turns = [(0u16, 2u8), (0, 1), (2, 1)].map(|(node, remaining)| Turn { node, remaining });
+        let nexts = Iterator::chain(turns.iter().skip(1), &turns);
+
+        for (index, (turn, next)) in (300..u64::MAX).zip(turns.iter().zip(nexts)) {
+            assert_eq!(schedule::run_at(weights(), index), Some(*turn));
+            assert_eq!(schedule::run_after(weights(), *turn), Some(*next));
+        }
+    }
+
+    #[test]
+    fn a_thousand_nodes_have_an_order() -> Result {
+        let mut weights = alloc::filled(255u8, 1024)?;
+        for (weight, node) in weights.iter_mut().zip(0..u32::MAX) {
+            *weight = u8::try_from(node % 256)?;
+        }
+        let turns = order(&weights)?;
+        let (mut left, cycle) = (weights, turns.len());
+        for turn in turns {
+            let left = left.get_mut(usize::from(turn.node)).ok_or(EINVAL)?;
+            assert_eq!(turn.remaining, *left);
+            *left = left.saturating_sub(1);
+        }
+        assert!(left.iter().all(|left| *left == 0));
+        assert_eq!(cycle, 1024 / 256 * (255 * 256 / 2));
+        Ok(())
+    }
+
+    #[test]
+    fn a_cell_follows_the_device() {
+        let both = |bandwidth| Coordinates {
+            read: bandwidth,
+            write: bandwidth,
+        };
+        let cell = |row, local, now| -> Cell { policy::cell(both(row), both(local), both(now)) };
+
+        assert_eq!(cell(40, 100, 100).coordinates, both(40));
+        assert_eq!(cell(100, 100, 60).coordinates, both(60));
+        assert_eq!(cell(40, 100, 30).coordinates, both(30));
+        assert_eq!(cell(0, 100, 30).coordinates, both(30));
+    }
+
+    #[test]
+    fn weights_are_reduced() {
+        let mut weights = [12u8, 0, 18, 6];
+        policy::reduce(&mut weights);
+        assert_eq!(weights, [2, 0, 3, 1]);
     }
 
     #[test]

@@ -45,6 +45,15 @@ impl Coordinates {
         }
     }
 
+    /// The larger of both on each side: unknown only where neither is known.
+    #[must_use]
+    pub fn best(self, other: Self) -> Self {
+        Self {
+            read: self.read.max(other.read),
+            write: self.write.max(other.write),
+        }
+    }
+
     /// Whether at least one side is known.
     #[must_use]
     pub fn is_known(self) -> bool {

@@ -15,7 +15,10 @@
 //! node could have had the page instead and did not get it. Nor can any weights beat the smallest
 //! bandwidth, since no weight is below 1.
 
-use super::efficiency::{Quotient, Throughput};
+use super::{
+    efficiency::{Quotient, Throughput},
+    heap::{self, Slot},
+};
 use core::num::NonZeroU16;
 
 /// Work space for one node.
@@ -41,12 +44,24 @@ impl Candidate {
             weight: NonZeroU16::MIN.saturating_add(self.weight.into()),
         }
     }
+}
 
-    /// Whether the next page goes to this node rather than to `other`. A strict order, as places
+impl Slot for Candidate {
+    type Element = Self;
+
+    fn element(&self) -> Self {
+        *self
+    }
+
+    fn put(&mut self, element: Self) {
+        *self = element;
+    }
+
+    /// Whether the next page goes to `one` rather than to `other`. A strict order, as places
     /// differ.
-    fn precedes(&self, other: &Self) -> bool {
-        let (own, others) = (self.next(), other.next());
-        own.exceeds(others) || own.equals(others) && self.place < other.place
+    fn precedes(one: &Self, other: &Self) -> bool {
+        let (own, others) = (one.next(), other.next());
+        own.exceeds(others) || own.equals(others) && one.place < other.place
     }
 }
 
@@ -54,8 +69,7 @@ impl Candidate {
 ///
 /// # Invariants
 ///
-/// `heap` is a binary heap by [`Candidate::precedes`]: no element precedes its parent, and the
-/// first precedes all.
+/// `heap` is a heap, in which the candidate that gets the next page is the first.
 pub(super) struct Walk<'a> {
     heap: &'a mut [Candidate],
     now: Throughput,
@@ -86,7 +100,7 @@ impl<'a> Walk<'a> {
         }
 
         let heap = scratch.get_mut(..len).filter(|heap| !heap.is_empty())?;
-        build(heap);
+        heap::build(heap);
         // INVARIANT: `build()` has just made a heap.
         Some(Self {
             heap,
@@ -114,7 +128,7 @@ impl<'a> Walk<'a> {
 
         first.weight = first.weight.saturating_add(1);
         // INVARIANT: only the first has changed, and it is put in its place.
-        sift_down(self.heap, 0);
+        heap::sift_down(self.heap, 0);
 
         self.now.cycle = self.now.cycle.saturating_add(1);
         if self.now.slowest.exceeds(quotient) {
@@ -130,45 +144,5 @@ impl<'a> Walk<'a> {
                 *weight = candidate.weight;
             }
         }
-    }
-}
-
-/// Makes a heap.
-fn build(heap: &mut [Candidate]) {
-    for parent in (0..heap.len() / 2).rev() {
-        sift_down(heap, parent);
-    }
-}
-
-/// Moves the element at `start` down until none of its children precedes it.
-fn sift_down(heap: &mut [Candidate], start: usize) {
-    let Some(&moving) = heap.get(start) else {
-        return;
-    };
-    let mut hole = start;
-
-    while let Some((child, candidate)) = first_child(heap, hole) {
-        if !candidate.precedes(&moving) {
-            break;
-        }
-        if let Some(slot) = heap.get_mut(hole) {
-            *slot = candidate;
-        }
-        hole = child;
-    }
-    if let Some(slot) = heap.get_mut(hole) {
-        *slot = moving;
-    }
-}
-
-/// The child of `parent` that precedes the other, and where it is.
-fn first_child(heap: &[Candidate], parent: usize) -> Option<(usize, Candidate)> {
-    let left = parent.saturating_mul(2).saturating_add(1);
-    let right = left.saturating_add(1);
-    let first = heap.get(left)?;
-
-    match heap.get(right) {
-        Some(second) if second.precedes(first) => Some((right, *second)),
-        _ => Some((left, *first)),
     }
 }

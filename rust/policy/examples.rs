@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Worked examples: what both algorithms make of some machines, with the default limits.
+//! Worked examples: what both algorithms make of some machines, with the default limits, and the
+//! order of nodes that some weights give.
 //!
 //! The host's tests and the module's KUnit suites check the same table.
 
@@ -117,5 +118,59 @@ pub const EXAMPLES: &[Example] = &[
         mainline_ppm: 0,
         balanced: &[253, 1, 1],
         balanced_ppm: 1,
+    },
+];
+
+/// Weights and the order that they give.
+#[derive(Clone, Copy, Debug)]
+pub struct Order {
+    /// Weights; 0 has no turn.
+    pub weights: &'static [u8],
+    /// Place of the node that has each turn of the cycle.
+    pub nodes: &'static [u16],
+}
+
+/// Examples of orders. Deadlines in brackets: equal ones go to the first node.
+pub const ORDERS: &[Order] = &[
+    Order {
+        weights: &[],
+        nodes: &[],
+    },
+    Order {
+        weights: &[0, 0],
+        nodes: &[],
+    },
+    Order {
+        weights: &[3],
+        nodes: &[0, 0, 0],
+    },
+    Order {
+        weights: &[1, 1, 1],
+        nodes: &[0, 1, 2],
+    },
+    Order {
+        weights: &[2, 2],
+        nodes: &[0, 1, 0, 1],
+    },
+    // Node 0 has (4/3, 8/3, 4), node 1 has (4).
+    Order {
+        weights: &[3, 1],
+        nodes: &[0, 0, 0, 1],
+    },
+    // Node 1 has (3/2, 3), node 3 has (3).
+    Order {
+        weights: &[0, 2, 0, 1],
+        nodes: &[1, 1, 3],
+    },
+    // Node 0 has (3/2, 3, 9/2, 6, 15/2, 9), node 1 has (9/2, 9), node 2 has (9).
+    Order {
+        weights: &[6, 2, 1],
+        nodes: &[0, 0, 1, 0, 0, 1, 0, 0, 2],
+    },
+    // Node 0 has a deadline at each even turn, node 1 at (4, 8, 12), node 2 at (6, 12), node 3 at
+    // (12); the third turn of node 1 may not be before the ninth.
+    Order {
+        weights: &[6, 3, 2, 1],
+        nodes: &[0, 1, 0, 2, 0, 1, 0, 2, 0, 1, 0, 3],
     },
 ];

@@ -5,8 +5,11 @@
 //! All bandwidths are scaled together into [`WEIGHTINESS`] parts, rounded down but to no less than
 //! 1, and divided by their greatest common divisor.
 
-use super::node::{aggregate, Node};
-use core::num::{NonZeroU32, NonZeroU8};
+use super::{
+    node::{aggregate, Node},
+    weights::reduce,
+};
+use core::num::NonZeroU32;
 
 /// The parts into which the aggregate bandwidth is divided, `weightiness` in `mm/mempolicy.c`.
 const WEIGHTINESS: u32 = 32;
@@ -14,17 +17,11 @@ const WEIGHTINESS: u32 = 32;
 /// Stores mainline's weight of each of `nodes` in `weights`.
 pub(super) fn compute(nodes: &[Node], weights: &mut [u8]) {
     let total = aggregate(nodes.iter().map(|node| node.bandwidth));
-    let mut divisor = 0;
 
     for (weight, node) in weights.iter_mut().zip(nodes) {
         *weight = share(node.bandwidth, total);
-        divisor = gcd(divisor, *weight);
     }
-    if let Some(divisor) = NonZeroU8::new(divisor) {
-        for weight in weights {
-            *weight /= divisor;
-        }
-    }
+    reduce(weights);
 }
 
 /// The share of `bandwidth` in `total` (both in MB/s), in parts of [`WEIGHTINESS`] and at least 1.
@@ -38,12 +35,4 @@ fn share(bandwidth: u32, total: u64) -> u8 {
         Some(total) if total.get() < scaled => u8::try_from(scaled / total).unwrap_or(u8::MAX),
         _ => 1,
     }
-}
-
-/// Greatest common divisor; that of 0 and a number is the number.
-fn gcd(mut a: u8, mut b: u8) -> u8 {
-    while let Some(divisor) = NonZeroU8::new(b) {
-        (a, b) = (b, a % divisor);
-    }
-    a
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Policy: from node bandwidths to interleave weights.
+//! Policy: from node bandwidths to interleave weights, and from weights to the order of nodes.
 //!
 //! Pure code. It allocates nothing, takes no lock, never sleeps and cannot panic, so it may be
 //! called from any context. It knows no kernel type: the same files are compiled into the module
@@ -24,17 +24,21 @@ mod bandwidth;
 mod dhondt;
 mod efficiency;
 pub mod examples;
+mod heap;
 mod mainline;
+mod matrix;
 mod node;
+pub mod schedule;
 mod weights;
 
 pub use self::{
     bandwidth::{Coordinates, Metric, Source},
     dhondt::Candidate,
     efficiency::efficiency_ppm,
+    matrix::{cell, Basis, Cell},
     node::Node,
     weights::{
-        compute, cycle, default_max_cycle, Algorithm, Limits, MaxCycle, SizeMismatch, Target,
-        DEFAULT_TARGET, MAX_CYCLE_LIMIT, TARGET_LIMIT,
+        compute, cycle, default_max_cycle, reduce, Algorithm, Limits, MaxCycle, SizeMismatch,
+        Target, DEFAULT_TARGET, MAX_CYCLE_LIMIT, TARGET_LIMIT,
     },
 };

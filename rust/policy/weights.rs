@@ -3,7 +3,7 @@
 //! The algorithms that turn bandwidths into weights, and the limits a user can set.
 
 use super::{balanced, mainline, Candidate, Node};
-use core::{error, fmt};
+use core::{error, fmt, num::NonZeroU8};
 
 /// Largest sum of weights that a user can ask for, in pages. It also bounds the number of nodes
 /// that can be told apart: with more of them all weights are 1. (The kernel has at most 1024
@@ -146,13 +146,13 @@ impl Limits {
     }
 }
 
-/// The scratch space or the place for the weights is smaller than the number of nodes.
+/// The scratch space or the place for the result does not have the size that the input asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SizeMismatch;
 
 impl fmt::Display for SizeMismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("fewer weights or candidates than nodes")
+        f.write_str("the memory given does not have the size that the nodes ask for")
     }
 }
 
@@ -193,4 +193,26 @@ pub fn cycle(weights: &[u8]) -> u32 {
     weights
         .iter()
         .fold(0, |sum: u32, &weight| sum.saturating_add(weight.into()))
+}
+
+/// Divides `weights` by their greatest common divisor: the same shares in the shortest cycle. A
+/// weight of 0 stays 0 and has no say.
+pub fn reduce(weights: &mut [u8]) {
+    let divisor = weights
+        .iter()
+        .fold(0, |divisor, &weight| gcd(divisor, weight));
+
+    if let Some(divisor) = NonZeroU8::new(divisor) {
+        for weight in weights {
+            *weight /= divisor;
+        }
+    }
+}
+
+/// Greatest common divisor; that of 0 and a number is the number.
+fn gcd(mut a: u8, mut b: u8) -> u8 {
+    while let Some(divisor) = NonZeroU8::new(b) {
+        (a, b) = (b, a % divisor);
+    }
+    a
 }

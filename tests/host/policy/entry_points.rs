@@ -11,7 +11,11 @@
 pub mod policy;
 
 use core::fmt;
-use policy::{examples::Example, *};
+use policy::{
+    examples::Example,
+    schedule::{Scratch, Turn},
+    *,
+};
 
 #[no_mangle]
 pub fn entry_compute(
@@ -27,6 +31,41 @@ pub fn entry_compute(
 #[no_mangle]
 pub fn entry_weights(nodes: &[Node], weights: &[u8]) -> (u32, u32) {
     (efficiency_ppm(nodes, weights), cycle(weights))
+}
+
+#[no_mangle]
+pub fn entry_reduce(weights: &mut [u8]) {
+    reduce(weights);
+}
+
+#[no_mangle]
+pub fn entry_fill(
+    weights: &[u8],
+    scratch: &mut [Scratch],
+    turns: &mut [Turn],
+) -> Result<(), SizeMismatch> {
+    schedule::fill(weights, scratch, turns)
+}
+
+#[no_mangle]
+pub fn entry_direct(weights: &[u8], index: u64, cursor: Turn) -> [Option<Turn>; 2] {
+    [
+        schedule::turn_at(weights, index),
+        schedule::turn_after(weights, cursor),
+    ]
+}
+
+#[no_mangle]
+pub fn entry_runs(weights: &[u8], index: u64, cursor: Turn) -> [Option<Turn>; 2] {
+    [
+        schedule::run_at(weights.iter().copied(), index),
+        schedule::run_after(weights.iter().copied(), cursor),
+    ]
+}
+
+#[no_mangle]
+pub fn entry_cell(row: Coordinates, local: Coordinates, now: Coordinates) -> Cell {
+    cell(row, local.best(now), now)
 }
 
 #[no_mangle]
@@ -92,9 +131,11 @@ pub fn entry_debug(
     coordinates: Coordinates,
     node: Node,
     example: &Example,
+    order: (Scratch, Turn),
+    cell: Cell,
 ) -> fmt::Result {
     write!(
         f,
-        "{choice:?} {limits:?} {coordinates:?} {node:?} {example:?} {SizeMismatch}"
+        "{choice:?} {limits:?} {coordinates:?} {node:?} {example:?} {order:?} {cell:?} {SizeMismatch}"
     )
 }

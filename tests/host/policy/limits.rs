@@ -75,7 +75,7 @@ fn too_little_space_is_refused_and_nothing_changed() {
     }
     assert_eq!(
         SizeMismatch.to_string(),
-        "fewer weights or candidates than nodes"
+        "the memory given does not have the size that the nodes ask for"
     );
 }
 

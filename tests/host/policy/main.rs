@@ -13,5 +13,7 @@ mod inputs;
 mod limits;
 mod machines;
 mod mainline;
+mod matrix;
 mod no_panic;
 mod oracle;
+mod schedule;
