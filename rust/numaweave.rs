@@ -6,6 +6,12 @@
 //! the provider publishes them as a table, and `sinks` consume that. This file has the start-up and
 //! teardown order and nothing else.
 
+#[allow(
+    dead_code,
+    unreachable_pub,
+    reason = "it is also a crate of its own, for the host's tests"
+)]
+mod hmat;
 mod input;
 mod kernel_ext;
 #[cfg(CONFIG_KUNIT = "y")]

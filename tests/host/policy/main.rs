@@ -16,4 +16,6 @@ mod mainline;
 mod matrix;
 mod no_panic;
 mod oracle;
+#[path = "../panics.rs"]
+mod panics;
 mod schedule;
