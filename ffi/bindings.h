@@ -5,4 +5,5 @@
  */
 #include <linux/fprobe.h>
 
+#include "../include/numaweave.h"
 #include "glue.h"

@@ -4,11 +4,15 @@
  */
 #include <linux/fprobe.h>
 #include <linux/gcd.h>
+#include <linux/irq_work.h>
 #include <linux/mempolicy.h>
 #include <linux/module.h>
 #include <linux/node.h>
+#include <linux/notifier.h>
+#include <linux/percpu.h>
 #include <linux/topology.h>
 
+#include "../include/numaweave.h"
 #include "glue.h"
 
 /* The kernel defines it as a type; to users it is the name of a parameter. */
@@ -36,10 +40,17 @@ NUMAWEAVE_PARAM(target, "990",
 		"Efficiency per mille at which balanced stops: 1..1000 (default 990)");
 NUMAWEAVE_PARAM(auto, "true",
 		"Follow bandwidth updates: true (default) or false");
+NUMAWEAVE_PARAM(scope, "system",
+		"Whose weights the takeover goes by: system (default) or initiator");
 
 int numaweave_register_fprobe(struct fprobe *fp, const char *symbol)
 {
 	return register_fprobe_syms(fp, &symbol, 1);
+}
+
+int numaweave_register_fprobe_at(struct fprobe *fp, unsigned long function)
+{
+	return register_fprobe_ips(fp, &function, 1);
 }
 
 int numaweave_unregister_fprobe(struct fprobe *fp)
@@ -84,3 +95,104 @@ unsigned int numaweave_boot_cpu_node(void)
 {
 	return cpu_to_node(0);
 }
+
+unsigned int numaweave_local_node(void)
+{
+	return numa_node_id();
+}
+
+void numaweave_init_irq_work(struct irq_work *work,
+			     void (*func)(struct irq_work *work))
+{
+	init_irq_work(work, func);
+}
+
+/* Counters of each CPU; they are zero at first. */
+void *numaweave_percpu_alloc(size_t len)
+{
+	return (__force void *)__alloc_percpu(array_size(len, sizeof(u64)),
+					      __alignof__(u64));
+}
+
+void numaweave_percpu_inc(void *base, size_t index)
+{
+	this_cpu_inc(((u64 __percpu __force *)base)[index]);
+}
+
+u64 numaweave_percpu_sum(void *base, size_t index)
+{
+	u64 sum = 0;
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		sum += READ_ONCE(*per_cpu_ptr((u64 __percpu __force *)base + index, cpu));
+	return sum;
+}
+
+static BLOCKING_NOTIFIER_HEAD(new_table);
+
+int numaweave_register_notifier(struct notifier_block *nb)
+{
+	return blocking_notifier_chain_register(&new_table, nb);
+}
+EXPORT_SYMBOL_GPL(numaweave_register_notifier);
+
+int numaweave_unregister_notifier(struct notifier_block *nb)
+{
+	return blocking_notifier_chain_unregister(&new_table, nb);
+}
+EXPORT_SYMBOL_GPL(numaweave_unregister_notifier);
+
+void numaweave_call_notifiers(void)
+{
+	blocking_notifier_call_chain(&new_table, 0, NULL);
+}
+
+/*
+ * The look-ups themselves are in rust/kernel_ext/exports.rs. What is inline in
+ * C and a call from Rust is done here, around them: RCU and the counting. That
+ * leaves the Rust side a leaf function, which need not save registers.
+ */
+unsigned int numaweave_find_nid(const nodemask_t *nodes, int initiator,
+				pgoff_t ilx);
+unsigned int numaweave_step_nid(const nodemask_t *nodes, int initiator,
+				struct numaweave_cursor *cursor);
+
+/* Set before anybody can call and valid until nobody can. */
+void *numaweave_decisions;
+
+static unsigned int decided(unsigned int nid)
+{
+	this_cpu_inc(((u64 __percpu __force *)numaweave_decisions)[nid]);
+	return nid;
+}
+
+unsigned int numaweave_interleave_nid(const nodemask_t *nodes, int initiator,
+				      pgoff_t ilx)
+{
+	unsigned int nid;
+
+	rcu_read_lock();
+	nid = decided(numaweave_find_nid(nodes, initiator, ilx));
+	rcu_read_unlock();
+	return nid;
+}
+EXPORT_SYMBOL_GPL(numaweave_interleave_nid);
+
+unsigned int numaweave_next_nid(const nodemask_t *nodes, int initiator,
+				struct numaweave_cursor *cursor)
+{
+	unsigned int nid;
+
+	rcu_read_lock();
+	nid = decided(numaweave_step_nid(nodes, initiator, cursor));
+	rcu_read_unlock();
+	return nid;
+}
+EXPORT_SYMBOL_GPL(numaweave_next_nid);
+
+/* These are in rust/kernel_ext/exports.rs. */
+EXPORT_SYMBOL_GPL(numaweave_node_weight);
+EXPORT_SYMBOL_GPL(numaweave_takeover_attach);
+EXPORT_SYMBOL_GPL(numaweave_takeover_detach);
+EXPORT_SYMBOL_GPL(numaweave_reduce_weights);

@@ -11,6 +11,7 @@
 
 struct fprobe;
 struct ftrace_regs;
+struct irq_work;
 struct notifier_block;
 
 /* Longest value of a word-valued module parameter, its NUL included. */
@@ -22,8 +23,10 @@ extern char numaweave_param_metric[NUMAWEAVE_PARAM_SIZE];
 extern char numaweave_param_max_cycle[NUMAWEAVE_PARAM_SIZE];
 extern char numaweave_param_target[NUMAWEAVE_PARAM_SIZE];
 extern char numaweave_param_auto[NUMAWEAVE_PARAM_SIZE];
+extern char numaweave_param_scope[NUMAWEAVE_PARAM_SIZE];
 
 int numaweave_register_fprobe(struct fprobe *fp, const char *symbol);
+int numaweave_register_fprobe_at(struct fprobe *fp, unsigned long function);
 int numaweave_unregister_fprobe(struct fprobe *fp);
 unsigned long numaweave_ftrace_argument(struct ftrace_regs *fregs, unsigned int n);
 unsigned long numaweave_call_canary(void);
@@ -31,6 +34,17 @@ unsigned long numaweave_call_canary(void);
 int numaweave_register_node_notifier(struct notifier_block *nb);
 void numaweave_unregister_node_notifier(struct notifier_block *nb);
 unsigned int numaweave_boot_cpu_node(void);
+unsigned int numaweave_local_node(void);
+
+void numaweave_init_irq_work(struct irq_work *work,
+			     void (*func)(struct irq_work *work));
+
+void *numaweave_percpu_alloc(size_t len);
+void numaweave_percpu_inc(void *base, size_t index);
+extern void *numaweave_decisions;
+u64 numaweave_percpu_sum(void *base, size_t index);
+
+void numaweave_call_notifiers(void);
 
 void numaweave_trace_perf_update(unsigned int node, u32 read, u32 write,
 				 const char *origin, size_t length);

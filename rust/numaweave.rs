@@ -30,7 +30,7 @@ mod sources;
 use crate::{
     kernel_ext::weighted_interleave::WeightedInterleave,
     provider::{settings::Settings, Provider},
-    sinks::sysfs::Faces,
+    sinks::{exports::Exports, sysfs::Faces},
     sources::{
         hook::{Hook, HookStatus},
         hotplug::Hotplug,
@@ -50,7 +50,9 @@ module! {
 /// made in the opposite order, but for the last two: a start-up that fails between them must give the
 /// kernel's table back too.)
 struct Numaweave {
-    /// Nobody can ask for a change any more, then ...
+    /// No other module asks any more (none can be there that calls us), then ...
+    _exports: Exports,
+    /// ... nobody can ask for a change any more, then ...
     _faces: OpenFaces,
     /// ... no update comes in and none is under way, then ...
     _hook: AttachedHook,
@@ -120,6 +122,7 @@ impl kernel::Module for Numaweave {
         }
         let faces = OpenFaces(provider.clone());
         Faces::open(&provider)?;
+        let exports = Exports::open(provider.clone())?;
         // What happened since the provider was made, before all of this listened.
         provider.refresh()?;
 
@@ -131,6 +134,7 @@ impl kernel::Module for Numaweave {
             )
         });
         Ok(Self {
+            _exports: exports,
             _faces: faces,
             _hook: hook,
             _publication: publication,

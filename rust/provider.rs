@@ -15,28 +15,47 @@
 //!
 //! All methods may sleep unless they say otherwise.
 
+pub(crate) mod schedules;
 pub(crate) mod settings;
 pub(crate) mod state;
 pub(crate) mod table;
+mod takeover;
 
 use self::{
+    schedules::Plan,
     settings::Settings,
     state::{Side, State},
-    table::{Changes, Draft, Table},
+    table::{Changes, Draft, Table, VectorId},
 };
 use crate::{
-    kernel_ext::{node::NodeId, rcu::RcuCell, weighted_interleave::WeightedInterleave},
-    policy::{Algorithm, Coordinates, Metric, Source, Target},
-    sinks::{publish::Publisher, sysfs::Faces, trace},
+    kernel_ext::{
+        node::{nr_node_ids, NodeId, NodeMask},
+        notifiers,
+        percpu::Counters,
+        rcu::RcuCell,
+        weighted_interleave::WeightedInterleave,
+    },
+    policy::{Algorithm, Coordinates, Metric, Scope, Source, Target},
+    sinks::{
+        exports::Requests,
+        publish::{Foreign, Publisher},
+        sysfs::Faces,
+        trace,
+    },
     sources::{
-        firmware,
+        firmware, hmat,
         hook::{Hook, HookStatus},
+        kernel_table::KernelTableWatch,
     },
 };
 use kernel::{
-    new_mutex,
+    impl_has_work, new_mutex, new_work,
     prelude::*,
-    sync::{rcu, Arc, Mutex},
+    sync::{
+        rcu::{self, Guard},
+        Arc, Mutex,
+    },
+    workqueue::Work,
 };
 
 /// The policy provider.
@@ -47,12 +66,26 @@ pub(crate) struct Provider {
     #[pin]
     state: Mutex<State>,
     table: RcuCell<Table>,
+    /// Whether this kernel has a table of its own.
+    has_kernel_table: bool,
     #[pin]
     publisher: Mutex<Publisher<WeightedInterleave>>,
     #[pin]
     hook: Mutex<Option<Arc<Hook>>>,
     #[pin]
+    kernel_table_watch: Mutex<Option<KernelTableWatch>>,
+    /// Decisions for each node id, and after them those that no schedule was cached for.
+    decisions: Counters,
+    #[pin]
+    requests: Requests,
+    #[pin]
+    work: Work<Self>,
+    #[pin]
     faces: Faces,
+}
+
+impl_has_work! {
+    impl HasWork<Self> for Provider { self.work }
 }
 
 impl Provider {
@@ -66,6 +99,7 @@ impl Provider {
         for (node, coordinates) in &firmware::scan()? {
             note(&mut state, *node, *coordinates, Source::Firmware);
         }
+        hmat::scan(|initiator, node, entry| state.set_firmware(initiator, node, entry));
         // Weights that do not follow bandwidth start from it all the same.
         let mut first = Draft::new()?;
         first.look();
@@ -77,14 +111,20 @@ impl Provider {
         state.fill(&mut draft);
         draft.table.generation = 1;
         trace::weights(&draft.table);
+        let has_kernel_table = kernel_table.is_some();
         let publisher = Publisher::new(kernel_table)?;
         Arc::pin_init(
             try_pin_init!(Self {
                 intake <- new_mutex!((), "numaweave::intake"),
                 state <- new_mutex!(state, "numaweave::state"),
                 table: RcuCell::new(draft.table),
+                has_kernel_table,
                 publisher <- new_mutex!(publisher, "numaweave::publisher"),
                 hook <- new_mutex!(None, "numaweave::hook"),
+                kernel_table_watch <- new_mutex!(None, "numaweave::kernel_table_watch"),
+                decisions: Counters::new(usize::from(nr_node_ids()).saturating_add(1))?,
+                requests <- Requests::new(),
+                work <- new_work!("numaweave::schedules"),
                 faces <- Faces::new()?,
             }? Error),
             GFP_KERNEL,
@@ -94,24 +134,54 @@ impl Provider {
     /// Turns a change into a published table, or refuses it and leaves all as it was.
     ///
     /// `change` gets the state and the draft whose masks say which nodes have memory and CPUs now.
-    /// It takes its change whole or returns an error.
+    /// It takes its change whole or returns an error. What an administrator has written into the
+    /// kernel's files comes before it.
     fn update(&self, change: impl FnOnce(&mut State, &Draft) -> Result) -> Result {
         let mut draft = Draft::new()?;
-        let changes = {
+        let foreign = self.find_foreign(&mut draft)?;
+        let (changes, changed) = {
             let mut state = self.state.lock();
             draft.look();
-            change(&mut state, &draft)?;
+            if let Some(foreign) = foreign {
+                state.take_foreign(foreign, &draft.foreign);
+            }
+            let changed = change(&mut state, &draft);
+            if foreign.is_none() {
+                changed?;
+            }
             state.fill(&mut draft);
-            self.swap(draft)
+            (self.swap(draft), changed)
         };
         // The allocator first: who is woken by a change finds it in force.
         let wrote = self.publish();
         match changes {
-            Some(changes) => self.faces.notify(&changes),
+            Some(changes) => {
+                self.faces.notify(&changes);
+                notifiers::call();
+            }
             None if wrote => self.faces.notify_in_sync(),
             None => {}
         }
-        Ok(())
+        changed
+    }
+
+    /// With the takeover: looks for what an administrator has written into the kernel's table, and
+    /// collects the weights in the draft.
+    fn find_foreign(&self, draft: &mut Draft) -> Result<Option<Foreign>> {
+        if !self.read(|table| table.takeover) {
+            return Ok(None);
+        }
+        let mut publisher = self.publisher.lock();
+        let foreign = publisher.examine(&self.table)?;
+        if foreign == Some(Foreign::Weights) {
+            for row in publisher.foreign() {
+                draft
+                    .foreign
+                    .push_within_capacity(row)
+                    .map_err(|_| ENOMEM)?;
+            }
+        }
+        Ok(foreign)
     }
 
     /// Puts the draft's table in place of the present one unless it says the same. Returns what
@@ -175,6 +245,71 @@ impl Provider {
         read(self.table.load(&rcu::read_lock()))
     }
 
+    /// Returns the present table; it stays valid while `guard` is held. Any context.
+    #[inline]
+    pub(crate) fn table<'a>(&'a self, guard: &'a Guard) -> &'a Table {
+        self.table.load(guard)
+    }
+
+    /// Returns the counters of decisions: one for each node id, and one for those that no schedule
+    /// was cached for.
+    pub(crate) fn decisions(&self) -> &Counters {
+        &self.decisions
+    }
+
+    /// Returns the wishes for schedules.
+    pub(crate) fn requests(&self) -> &Requests {
+        &self.requests
+    }
+
+    /// Counts a decision that no schedule was cached for. Any context.
+    pub(crate) fn count_fallback(&self) {
+        self.decisions.count(nr_node_ids().into());
+    }
+
+    /// Returns the number of decisions for `node`.
+    pub(crate) fn placed(&self, node: NodeId) -> u64 {
+        self.decisions.sum(node.index())
+    }
+
+    /// Returns the number of decisions that no schedule was cached for.
+    pub(crate) fn fallbacks(&self) -> u64 {
+        self.decisions.sum(nr_node_ids().into())
+    }
+
+    /// Works out the order for a vector and a nodemask and caches it with the present table.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`, `EINVAL` where `nodes` is empty.
+    pub(crate) fn add_schedule(&self, vector: VectorId, nodes: NodeMask) -> Result {
+        let mut plan = Plan::new(vector, nodes)?;
+        let has = {
+            let guard = rcu::read_lock();
+            let table = self.table.load(&guard);
+            plan.take(table);
+            table.schedules.has(vector, &nodes, &guard)
+        };
+        if has {
+            return Ok(());
+        }
+        let generation = plan.generation();
+        let schedule = plan.schedule()?;
+        let retired = {
+            // Nobody replaces the table meanwhile.
+            let _state = self.state.lock();
+            let guard = rcu::read_lock();
+            let table = self.table.load(&guard);
+            if table.generation == generation {
+                table.schedules.insert(schedule, &guard)
+            } else {
+                None
+            }
+        };
+        drop(retired);
+        Ok(())
+    }
+
     /// Returns whether the kernel's table now holds our weights. Waits for a running publication.
     pub(crate) fn in_sync(&self) -> Result<bool> {
         self.publisher.lock().in_sync(&self.table)
@@ -229,6 +364,18 @@ impl Provider {
         self.update(|state, draft| state.set_max_cycle(pages, &draft.memory))
     }
 
+    /// Chooses whose weights decisions go by.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    pub(crate) fn set_scope(&self, scope: Scope) -> Result {
+        self.update(|state, _| {
+            state.set_scope(scope);
+            Ok(())
+        })
+    }
+
     /// Chooses the target.
     ///
     /// # Errors
@@ -257,7 +404,7 @@ impl Provider {
     ///
     /// # Errors
     ///
-    /// `EINVAL` where the weight is 0, `ENODEV` where the node has no memory, `ENOMEM`.
+    /// `EINVAL` where the weight is 0 and the takeover is not attached, `ENODEV` where the node has no memory, `ENOMEM`.
     pub(crate) fn set_weight(&self, node: NodeId, weight: u8) -> Result {
         self.update(|state, draft| {
             if !draft.memory.contains(node) {
@@ -279,6 +426,22 @@ impl Provider {
             }
             Ok(())
         })
+    }
+
+    /// Overrides one side of `node`'s bandwidth as `initiator` sees it with `bandwidth` MB/s; 0 drops
+    /// the override.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    pub(crate) fn set_sight_override(
+        &self,
+        initiator: NodeId,
+        node: NodeId,
+        side: Side,
+        bandwidth: u32,
+    ) -> Result {
+        self.update(|state, _| state.set_sight_override(initiator, node, side, bandwidth))
     }
 
     /// Takes the reports that `drain` delivers. Where memory is short nothing is drained.

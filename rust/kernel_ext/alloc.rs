@@ -14,6 +14,12 @@ pub(crate) fn filled<T: Copy>(value: T, len: usize) -> Result<KVec<T>, AllocErro
     KVec::from_elem(value, len, GFP_KERNEL)
 }
 
+/// Allocates a vector of `len` times `value` that may be larger than a slab object. May sleep.
+pub(crate) fn large<T: Copy>(value: T, len: usize) -> Result<KVVec<T>, AllocError> {
+    gate()?;
+    KVVec::from_elem(value, len, GFP_KERNEL)
+}
+
 /// Allocates an empty vector with room for `len` elements. May sleep.
 pub(crate) fn with_capacity<T>(len: usize) -> Result<KVec<T>, AllocError> {
     gate()?;

@@ -35,6 +35,10 @@ impl Arguments {
     }
 }
 
+/// The address of a function of the kernel proper.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Function(pub(super) usize);
+
 /// A registered probe on one function of the kernel.
 ///
 /// Dropping it waits until no handler runs any more; may sleep.
@@ -64,6 +68,27 @@ impl<H: CallHandler> Fprobe<H> {
     /// `ENOENT` or `EINVAL` where the kernel has no such function or cannot trace it,
     /// `EOPNOTSUPP` where it has no fprobe, `ENOMEM`.
     pub(crate) fn register(symbol: &'static CStr, handler: H) -> impl PinInit<Self, Error> {
+        // SAFETY: `fprobe` is one by the contract of `with`; `symbol` is NUL-terminated and outlives
+        // the call.
+        Self::with(handler, move |fprobe| unsafe {
+            ffi::numaweave_register_fprobe(fprobe, symbol.as_char_ptr())
+        })
+    }
+
+    /// Probes `function`; otherwise like [`Fprobe::register()`].
+    pub(crate) fn at(function: Function, handler: H) -> impl PinInit<Self, Error> {
+        // SAFETY: `fprobe` is one by the contract of `with`; the address is only looked up.
+        Self::with(handler, move |fprobe| unsafe {
+            ffi::numaweave_register_fprobe_at(fprobe, function.0)
+        })
+    }
+
+    /// Makes a probe that `register` registers; it is given an fprobe in pinned memory and returns 0
+    /// or an error number.
+    fn with(
+        handler: H,
+        register: impl FnOnce(*mut ffi::fprobe) -> c_int,
+    ) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
             handler,
             _pin: PhantomPinned,
@@ -74,12 +99,8 @@ impl<H: CallHandler> Fprobe<H> {
                 unsafe { (*slot).entry_handler = Some(Self::entry_callback) };
                 // SAFETY: As above.
                 unsafe { (*slot).exit_handler = Some(Self::exit_callback) };
-                // SAFETY: `slot` is an fprobe in pinned memory with `handler` initialized before
-                // it, so that the callback may run at once; `symbol` is NUL-terminated and outlives
-                // the call.
-                to_result(unsafe {
-                    ffi::numaweave_register_fprobe(slot, symbol.as_char_ptr())
-                })
+                // `handler` was initialized before, so that the callback may run at once.
+                to_result(register(slot))
             }),
         }? Error)
     }

@@ -6,7 +6,7 @@
 
 use kernel::{
     bindings,
-    sync::atomic::{atomic_load, Relaxed},
+    sync::atomic::{atomic_load, Atomic, Relaxed},
 };
 
 /// A NUMA node id that this kernel can have.
@@ -34,7 +34,7 @@ impl NodeId {
     }
 
     /// Returns all node ids of this machine in ascending order, with memory or not.
-    pub(crate) fn all() -> impl Iterator<Item = Self> {
+    pub(crate) fn all() -> impl Iterator<Item = Self> + Clone {
         // INVARIANT: The range ends before `nr_node_ids`.
         (0..nr_node_ids()).map(Self)
     }
@@ -42,6 +42,12 @@ impl NodeId {
     /// Returns the id as an index into tables of [`nr_node_ids()`] elements.
     pub(crate) fn index(self) -> usize {
         usize::from(self.0)
+    }
+}
+
+impl From<NodeId> for u16 {
+    fn from(node: NodeId) -> Self {
+        node.0
     }
 }
 
@@ -130,6 +136,11 @@ impl NodeMask {
         }
     }
 
+    /// Returns the set's words.
+    pub(crate) fn words(&self) -> impl Iterator<Item = usize> + '_ {
+        self.0.iter().take(used_words()).copied()
+    }
+
     /// Returns how many nodes the set holds.
     pub(crate) fn weight(&self) -> usize {
         // `Iterator::count()` has an overflow panic.
@@ -138,7 +149,7 @@ impl NodeMask {
     }
 
     /// Returns the nodes of the set in ascending order.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = NodeId> + '_ {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = NodeId> + Clone + '_ {
         NodeId::all().filter(|node| self.contains(*node))
     }
 
@@ -148,5 +159,65 @@ impl NodeMask {
         let id = u32::from(node);
         let word = node.index() >> BITS.trailing_zeros();
         (word, 1usize.wrapping_shl(id & (BITS - 1)))
+    }
+}
+
+/// A set of nodes that may change while it is looked at, such as that of a policy.
+#[repr(transparent)]
+pub(crate) struct SharedNodeMask([Atomic<usize>; WORDS]);
+
+impl SharedNodeMask {
+    /// Makes an empty set.
+    pub(crate) const fn empty() -> Self {
+        Self([const { Atomic::new(0) }; WORDS])
+    }
+
+    /// Looks at the mask that `nodes` points to.
+    ///
+    /// # Safety
+    ///
+    /// `nodes` must be valid for `'a`. Who writes it meanwhile writes whole words.
+    #[inline]
+    pub(crate) unsafe fn from_raw<'a>(nodes: *const bindings::nodemask_t) -> &'a Self {
+        // SAFETY: By the contract the mask is valid, and `Atomic<usize>` is laid out as a word of it.
+        unsafe { &*nodes.cast::<Self>() }
+    }
+
+    /// Returns the words in which this machine can have nodes.
+    #[inline]
+    pub(crate) fn words(&self) -> impl Iterator<Item = usize> + '_ {
+        self.0
+            .iter()
+            .take(used_words())
+            // SAFETY: The word is valid for reads, and all other accesses to it are atomic. As in
+            // C's `READ_ONCE()` a volatile load is enough for a value alone.
+            .map(|word| unsafe { word.as_ptr().read_volatile() })
+    }
+
+    /// Takes a snapshot; each word by itself where the set is changing.
+    pub(crate) fn snapshot(&self) -> NodeMask {
+        let mut mask = NodeMask::default();
+        for (copy, word) in mask.0.iter_mut().zip(self.words()) {
+            *copy = word;
+        }
+        mask
+    }
+
+    /// Makes the set hold the nodes of `mask`; each word by itself.
+    pub(crate) fn store(&self, mask: &NodeMask) {
+        for (word, bits) in self.0.iter().zip(mask.words()) {
+            word.store(bits, Relaxed);
+        }
+    }
+}
+
+/// Returns how many words of a mask this machine can have nodes in.
+#[inline]
+fn used_words() -> usize {
+    const BITS: usize = usize::BITS as usize;
+    if WORDS == 1 {
+        1
+    } else {
+        usize::from(nr_node_ids()).div_ceil(BITS)
     }
 }

@@ -24,6 +24,8 @@ pub(crate) enum Param {
     Target,
     /// Whether to follow updates.
     Auto,
+    /// Whether initiators have weights of their own.
+    Scope,
 }
 
 impl Param {
@@ -36,6 +38,7 @@ impl Param {
             Self::MaxCycle => "max_cycle",
             Self::Target => "target",
             Self::Auto => "auto",
+            Self::Scope => "scope",
         }
     }
 
@@ -48,6 +51,7 @@ impl Param {
             Self::MaxCycle => &raw const ffi::numaweave_param_max_cycle,
             Self::Target => &raw const ffi::numaweave_param_target,
             Self::Auto => &raw const ffi::numaweave_param_auto,
+            Self::Scope => &raw const ffi::numaweave_param_scope,
         };
         // SAFETY: The buffer is written only while the kernel parses the module's arguments, before
         // any of the module's code runs, as the parameters are read-only in sysfs; it lives as long

@@ -1,17 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A cell whose value readers see under RCU and writers replace as a whole.
+//! Values that readers see under RCU and writers replace as a whole.
 //!
 //! C header: `include/linux/rcupdate.h`
 
 use super::alloc;
+use core::{
+    ops::{Deref, DerefMut},
+    ptr::NonNull,
+};
 use kernel::{
     alloc::AllocError,
     bindings, container_of,
     prelude::*,
     sync::{
-        atomic::{Acquire, Atomic, Full},
+        atomic::{Atomic, Full, Release},
         rcu::Guard,
+        Arc, ArcBorrow,
     },
     types::Opaque,
 };
@@ -34,7 +39,7 @@ impl<T> RcuBox<T> {
     }
 }
 
-impl<T> core::ops::Deref for RcuBox<T> {
+impl<T> Deref for RcuBox<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
@@ -42,10 +47,34 @@ impl<T> core::ops::Deref for RcuBox<T> {
     }
 }
 
-impl<T> core::ops::DerefMut for RcuBox<T> {
+impl<T> DerefMut for RcuBox<T> {
     fn deref_mut(&mut self) -> &mut T {
         &mut self.0.value
     }
+}
+
+/// Reads a pointer as `rcu_dereference()` does: what it points to is seen as it was when the pointer
+/// was published with release ordering.
+#[inline]
+fn dereference<T>(pointer: &Atomic<*mut T>) -> *mut T {
+    // ORDERING: The kernel's memory model orders accesses through a pointer after the volatile load
+    // that it came from. (An acquire load would do too, but is a function call from Rust, and this
+    // is what each decision of the page allocator runs through.)
+    // SAFETY: The pointer is valid for reads, and all other accesses to it are atomic.
+    unsafe { pointer.as_ptr().read_volatile() }
+}
+
+/// Returns the evidence that C code has made this call within an RCU read-side critical section.
+///
+/// # Safety
+///
+/// It has, and the section lasts for `'a`.
+#[inline]
+pub(crate) unsafe fn held<'a>() -> &'a Guard {
+    const { assert!(size_of::<Guard>() == 0) };
+    // SAFETY: Any well-aligned address will do for a value without size, and by the contract the
+    // guard's invariant holds. The reference does not drop it.
+    unsafe { NonNull::<Guard>::dangling().as_ref() }
 }
 
 /// A pointer to an immutable value that is read under RCU.
@@ -67,10 +96,9 @@ impl<T: Send + Sync + 'static> RcuCell<T> {
     }
 
     /// Returns the present value; it stays valid while `guard` is held. Any context.
+    #[inline]
     pub(crate) fn load<'a>(&'a self, _guard: &'a Guard) -> &'a T {
-        // ORDERING: Acquire pairs with the release half of `replace`'s exchange: the fields of a
-        // value that is seen are seen as they were before it was published.
-        let inner = self.0.load(Acquire);
+        let inner = dereference(&self.0);
         // SAFETY: By the type invariant `inner` points to a live `Inner`, and whoever replaces it
         // waits for a grace period before dropping it, which the guard holds up.
         unsafe { &(*inner).value }
@@ -119,6 +147,135 @@ impl<T: Send + Sync + 'static> Drop for RcuCell<T> {
     }
 }
 
+/// A pointer to an immutable value, or to none, that is read under RCU.
+///
+/// Unlike an [`RcuCell`] it leaves the wait for readers to whoever takes a value out, so it has no
+/// callback that could outlive its owner.
+///
+/// # Invariants
+///
+/// The pointer is null or comes from [`KBox::into_raw`], and whoever takes it out of the slot owns
+/// it and drops it no earlier than a grace period later.
+pub(crate) struct RcuSlot<T: Send + Sync>(Atomic<*mut T>);
+
+impl<T: Send + Sync> RcuSlot<T> {
+    /// Makes an empty slot.
+    pub(crate) const fn empty() -> Self {
+        // INVARIANT: Null.
+        Self(Atomic::new(core::ptr::null_mut()))
+    }
+
+    /// Returns the present value; it stays valid while `guard` is held. Any context.
+    #[inline]
+    pub(crate) fn load<'a>(&'a self, _guard: &'a Guard) -> Option<&'a T> {
+        let value = dereference(&self.0);
+        // SAFETY: By the type invariant the pointer is null or points to a value that is dropped
+        // only a grace period after it was taken out, which the guard holds up.
+        unsafe { value.as_ref() }
+    }
+
+    /// Puts `value` into the slot and returns what was there. Does not sleep; dropping what is
+    /// returned does.
+    pub(crate) fn put(&self, value: KBox<T>) -> Option<Retired<T>> {
+        // INVARIANT: The new pointer comes from `into_raw`, and the exchange makes us the owner of
+        // the old one.
+        let old = self.0.xchg(KBox::into_raw(value), Full);
+        // SAFETY: By the type invariant an old pointer comes from `into_raw` and is ours now.
+        (!old.is_null()).then(|| Retired(Some(unsafe { KBox::from_raw(old) })))
+    }
+}
+
+impl<T: Send + Sync> Drop for RcuSlot<T> {
+    fn drop(&mut self) {
+        let last = *self.0.get_mut();
+        if !last.is_null() {
+            // SAFETY: By the type invariant the pointer comes from `into_raw`, and with `&mut self`
+            // no reader can have a reference.
+            drop(unsafe { KBox::from_raw(last) });
+        }
+    }
+}
+
+/// A value that readers may still see. Dropping it waits for a grace period; may sleep.
+pub(crate) struct Retired<T>(Option<KBox<T>>);
+
+impl<T> Drop for Retired<T> {
+    fn drop(&mut self) {
+        // SAFETY: Called from where sleeping is allowed, as documented.
+        unsafe { bindings::synchronize_rcu() };
+        self.0 = None;
+    }
+}
+
+/// A place for a service that functions without an argument of their own reach under RCU.
+///
+/// # Invariants
+///
+/// The pointer is null or that of an [`Arc`] whose reference a live [`Registration`] holds until a
+/// grace period after the pointer was cleared.
+pub(crate) struct Registry<T: Send + Sync + 'static>(Atomic<*mut T>);
+
+impl<T: Send + Sync + 'static> Registry<T> {
+    /// Makes an empty place.
+    pub(crate) const fn empty() -> Self {
+        // INVARIANT: Null.
+        Self(Atomic::new(core::ptr::null_mut()))
+    }
+
+    /// Returns what is registered; it stays alive while `guard` is held. Any context.
+    #[inline]
+    pub(crate) fn get<'a>(&'static self, _guard: &'a Guard) -> Option<ArcBorrow<'a, T>> {
+        let service = dereference(&self.0);
+        if service.is_null() {
+            return None;
+        }
+        // SAFETY: By the type invariant the pointer is that of an `Arc` that is not dropped before
+        // the guard is.
+        Some(unsafe { ArcBorrow::from_raw(service) })
+    }
+
+    /// Makes `service` reachable until the registration is dropped.
+    ///
+    /// # Errors
+    ///
+    /// `EBUSY` where there is one already.
+    pub(crate) fn register(&'static self, service: Arc<T>) -> Result<Registration<T>> {
+        let pointer = Arc::as_ptr(&service).cast_mut();
+        // INVARIANT: The registration keeps the reference.
+        // ORDERING: Release: who sees the pointer sees the service as it was made.
+        self.0
+            .cmpxchg(core::ptr::null_mut(), pointer, Release)
+            .map_err(|_| EBUSY)?;
+        Ok(Registration {
+            registry: self,
+            service,
+        })
+    }
+}
+
+/// Makes a service reachable; dropping it waits for those who are using it. May sleep.
+pub(crate) struct Registration<T: Send + Sync + 'static> {
+    registry: &'static Registry<T>,
+    service: Arc<T>,
+}
+
+impl<T: Send + Sync + 'static> Deref for Registration<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.service
+    }
+}
+
+impl<T: Send + Sync + 'static> Drop for Registration<T> {
+    fn drop(&mut self) {
+        // INVARIANT: The reference is dropped after this function, and so a grace period later.
+        self.registry.0.store(core::ptr::null_mut(), Release);
+        // SAFETY: Called from where sleeping is allowed, as documented.
+        unsafe { bindings::synchronize_rcu() };
+    }
+}
+
 #[kunit_tests(numaweave_rcu)]
 mod tests {
     use super::*;
@@ -127,10 +284,18 @@ mod tests {
     struct Counted(u32, Arc<Atomic<i32>>);
 
     impl Counted {
-        fn new(value: u32, alive: &Arc<Atomic<i32>>) -> Result<RcuBox<Self>> {
+        fn counted(value: u32, alive: &Arc<Atomic<i32>>) -> Self {
             alive.add(1, Relaxed);
-            Ok(RcuBox::new(Self(value, alive.clone()))?)
+            Self(value, alive.clone())
         }
+
+        fn new(value: u32, alive: &Arc<Atomic<i32>>) -> Result<RcuBox<Self>> {
+            Ok(RcuBox::new(Self::counted(value, alive))?)
+        }
+    }
+
+    fn boxed(value: u32, alive: &Arc<Atomic<i32>>) -> Result<KBox<Counted>> {
+        Ok(KBox::new(Counted::counted(value, alive), GFP_KERNEL)?)
     }
 
     impl Drop for Counted {
@@ -176,6 +341,38 @@ mod tests {
         }
         drop(cell);
         assert_eq!(alive.load(Relaxed), 0);
+        Ok(())
+    }
+
+    #[test]
+    fn a_slot_gives_back_what_it_held() -> Result {
+        let alive = Arc::new(Atomic::new(0), GFP_KERNEL)?;
+        let slot = RcuSlot::empty();
+        let empty = slot.load(&rcu::read_lock()).is_none();
+        assert!(empty);
+        assert!(slot.put(boxed(1, &alive)?).is_none());
+        let retired = slot.put(boxed(2, &alive)?);
+        assert!(retired.is_some());
+        drop(retired);
+        assert_eq!(alive.load(Relaxed), 1);
+        let seen = slot.load(&rcu::read_lock()).map(|value| value.0);
+        assert_eq!(seen, Some(2));
+        drop(slot);
+        assert_eq!(alive.load(Relaxed), 0);
+        Ok(())
+    }
+
+    #[test]
+    fn a_registry_holds_one_service_at_a_time() -> Result {
+        static REGISTRY: Registry<u32> = Registry::empty();
+        let first = REGISTRY.register(Arc::new(1, GFP_KERNEL)?)?;
+        assert!(REGISTRY.register(Arc::new(2, GFP_KERNEL)?).is_err());
+        let seen = REGISTRY.get(&rcu::read_lock()).map(|service| *service);
+        assert_eq!(seen, Some(*first));
+        drop(first);
+        let gone = REGISTRY.get(&rcu::read_lock()).is_none();
+        assert!(gone);
+        assert_eq!(*REGISTRY.register(Arc::new(3, GFP_KERNEL)?)?, 3);
         Ok(())
     }
 

@@ -7,16 +7,18 @@
 //! for a grace period.
 
 use super::{
-    alloc, ffi,
+    alloc,
+    fprobe::{CallHandler, Fprobe, Function},
     kernfs::{self, Node},
     node::{NodeId, NodeMask},
     node_notifier::{MemoryEvent, MemoryHandler, NodeNotifier},
     number,
     report::report_bandwidth,
+    topology::boot_cpu_node,
 };
 use core::ptr::NonNull;
 use kernel::{
-    bindings, new_mutex,
+    bindings, container_of, new_mutex,
     prelude::*,
     str::{kstrtobool_bytes, CStr, CString},
     sync::{Arc, Mutex},
@@ -63,12 +65,6 @@ impl MemoryHandler for Guard {
     }
 }
 
-/// Returns the node of CPU 0.
-fn boot_cpu_node() -> Option<NodeId> {
-    // SAFETY: The function has no requirements.
-    NodeId::new(unsafe { ffi::numaweave_boot_cpu_node() })
-}
-
 impl WeightedInterleave {
     /// Finds the table.
     ///
@@ -112,7 +108,7 @@ impl WeightedInterleave {
             // The kernel never heard of any bandwidth and so refuses to go back to where it came
             // from: automatic, all weights 1. A report of unknown bandwidth makes it agree.
             Err(error) if error == ENODEV => {
-                let node = boot_cpu_node().ok_or(ENODEV)?;
+                let node = NodeId::new(boot_cpu_node()).ok_or(ENODEV)?;
                 // SAFETY: A node stays online as long as one of its CPUs does, and CPU 0 always
                 // does.
                 unsafe { report_bandwidth(node, 0, 0) }?;
@@ -120,6 +116,33 @@ impl WeightedInterleave {
             }
             result => result,
         }
+    }
+
+    /// Keeps the weights as they are. Costs a grace period unless they were kept already.
+    pub(crate) fn set_manual(&self) -> Result {
+        self.attributes.lock().store(c"auto", c"false")
+    }
+
+    /// Calls `handler` after each write to one of the table's files from now on, whoever writes.
+    ///
+    /// # Errors
+    ///
+    /// `ENOENT` where no node has a row, otherwise those of [`Fprobe::at()`].
+    pub(crate) fn watch<H: CallHandler + Clone>(&self, handler: H) -> Result<Watch<H>> {
+        let (auto, weight) = {
+            let attributes = self.attributes.lock();
+            let mut weight = Err(ENOENT);
+            for node in NodeId::all() {
+                if let Some(name) = attributes.name(node)? {
+                    weight = weight.or_else(|_| attributes.store_function(&name));
+                }
+            }
+            (attributes.store_function(c"auto")?, weight?)
+        };
+        Ok(Watch {
+            _auto: KBox::pin_init(Fprobe::at(auto, handler.clone()), GFP_KERNEL)?,
+            _weight: KBox::pin_init(Fprobe::at(weight, handler), GFP_KERNEL)?,
+        })
     }
 
     /// Returns the weight of `node`, or [`None`] where the table has no row for it.
@@ -147,6 +170,12 @@ impl WeightedInterleave {
     }
 }
 
+/// Tells of writes to the table's files until dropped; may sleep.
+pub(crate) struct Watch<H: CallHandler> {
+    _auto: Pin<KBox<Fprobe<H>>>,
+    _weight: Pin<KBox<Fprobe<H>>>,
+}
+
 impl Attributes {
     /// Returns the name of `node`'s attribute unless it is about to be freed.
     fn name(&self, node: NodeId) -> Result<Option<CString>> {
@@ -166,6 +195,19 @@ impl Attributes {
             self.directory.private().cast(),
             NonNull::new(file.private().cast())?,
         ))
+    }
+
+    /// Returns the function that takes what is written to the file `name`.
+    fn store_function(&self, name: &CStr) -> Result<Function> {
+        let (_, attribute) = self.attribute(name).ok_or(ENOENT)?;
+        // SAFETY: The kernel's kobjects of `kernel_kobj`'s tree have `kobj_sysfs_ops`, whose
+        // attributes are embedded in a `kobj_attribute`; that it is not freed is the type invariant.
+        let attribute =
+            unsafe { container_of!(attribute.as_ptr(), bindings::kobj_attribute, attr) };
+        // SAFETY: As above.
+        let store = unsafe { (*attribute).store }.ok_or(ENOENT)?;
+        // CAST: A function's address.
+        Ok(Function(store as usize))
     }
 
     fn show<T>(&self, name: &CStr, parse: impl FnOnce(&[u8]) -> Result<T>) -> Result<Option<T>> {

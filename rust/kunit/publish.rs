@@ -90,6 +90,12 @@ impl KernelTable for &Fake {
         Ok(())
     }
 
+    fn set_manual(&self) -> Result {
+        self.spend()?;
+        self.auto.set(false);
+        Ok(())
+    }
+
     fn weight(&self, node: NodeId) -> Result<Option<u8>> {
         Ok(self.read(node))
     }

@@ -108,6 +108,8 @@ pub enum Source {
     Update,
     /// Written by an administrator.
     Override,
+    /// Of an initiator of which firmware says nothing: what holds for all initiators is taken.
+    System,
 }
 
 impl Source {
@@ -119,6 +121,7 @@ impl Source {
             Self::Firmware => "firmware",
             Self::Update => "update",
             Self::Override => "override",
+            Self::System => "system",
         }
     }
 }

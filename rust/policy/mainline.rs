@@ -7,21 +7,29 @@
 
 use super::{
     node::{aggregate, Node},
-    weights::reduce,
+    weights::divisor,
 };
-use core::num::NonZeroU32;
+use core::num::{NonZeroU32, NonZeroU8};
 
 /// The parts into which the aggregate bandwidth is divided, `weightiness` in `mm/mempolicy.c`.
 const WEIGHTINESS: u32 = 32;
 
 /// Stores mainline's weight of each of `nodes` in `weights`.
 pub(super) fn compute(nodes: &[Node], weights: &mut [u8]) {
-    let total = aggregate(nodes.iter().map(|node| node.bandwidth));
+    let computed = mainline_weights(nodes.iter().map(|node| node.bandwidth));
 
-    for (weight, node) in weights.iter_mut().zip(nodes) {
-        *weight = share(node.bandwidth, total);
+    for (weight, computed) in weights.iter_mut().zip(computed) {
+        *weight = computed;
     }
-    reduce(weights);
+}
+
+/// Mainline's weight for each of `bandwidths` (MB/s, 0 is unknown), in their order. Needs no memory.
+pub fn mainline_weights(bandwidths: impl Iterator<Item = u32> + Clone) -> impl Iterator<Item = u8> {
+    let total = aggregate(bandwidths.clone());
+    let parts = bandwidths.map(move |bandwidth| share(bandwidth, total));
+    let divisor = divisor(parts.clone()).unwrap_or(NonZeroU8::MIN);
+
+    parts.map(move |part| part / divisor)
 }
 
 /// The share of `bandwidth` in `total` (both in MB/s), in parts of [`WEIGHTINESS`] and at least 1.

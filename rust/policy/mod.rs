@@ -29,16 +29,19 @@ mod mainline;
 mod matrix;
 mod node;
 pub mod schedule;
+mod scope;
 mod weights;
 
 pub use self::{
     bandwidth::{Coordinates, Metric, Source},
     dhondt::Candidate,
     efficiency::efficiency_ppm,
+    mainline::mainline_weights,
     matrix::{cell, Basis, Cell},
     node::Node,
+    scope::Scope,
     weights::{
-        compute, cycle, default_max_cycle, reduce, Algorithm, Limits, MaxCycle, SizeMismatch,
-        Target, DEFAULT_TARGET, MAX_CYCLE_LIMIT, TARGET_LIMIT,
+        compute, cycle, default_max_cycle, divisor, reduce, Algorithm, Limits, MaxCycle,
+        SizeMismatch, Target, DEFAULT_TARGET, MAX_CYCLE_LIMIT, TARGET_LIMIT,
     },
 };

@@ -25,10 +25,12 @@
 //! Nodes are named by their place in the weights; a weight of 0 has no turn.
 
 mod direct;
+mod period;
 mod runs;
 
 pub use self::{
     direct::{turn_after, turn_at, DIRECT_NODES, DIRECT_STEPS},
+    period::Period,
     runs::{run_after, run_at},
 };
 

@@ -198,15 +198,17 @@ pub fn cycle(weights: &[u8]) -> u32 {
 /// Divides `weights` by their greatest common divisor: the same shares in the shortest cycle. A
 /// weight of 0 stays 0 and has no say.
 pub fn reduce(weights: &mut [u8]) {
-    let divisor = weights
-        .iter()
-        .fold(0, |divisor, &weight| gcd(divisor, weight));
-
-    if let Some(divisor) = NonZeroU8::new(divisor) {
+    if let Some(divisor) = divisor(weights.iter().copied()) {
         for weight in weights {
             *weight /= divisor;
         }
     }
+}
+
+/// Greatest common divisor of all `weights`, [`None`] where none is above 0.
+#[must_use]
+pub fn divisor(weights: impl Iterator<Item = u8>) -> Option<NonZeroU8> {
+    NonZeroU8::new(weights.fold(0, gcd))
 }
 
 /// Greatest common divisor; that of 0 and a number is the number.

@@ -8,7 +8,7 @@ use crate::{
         node::{NodeMask, NodeState},
         param::Param,
     },
-    policy::{Algorithm, Limits, MaxCycle, Metric, Target, MAX_CYCLE_LIMIT, TARGET_LIMIT},
+    policy::{Algorithm, Limits, MaxCycle, Metric, Scope, Target, MAX_CYCLE_LIMIT, TARGET_LIMIT},
 };
 use kernel::{fmt, prelude::*, str::BStr};
 
@@ -25,6 +25,8 @@ pub(crate) struct Settings {
     pub(crate) limits: Limits,
     /// Whether the weights are written into the kernel's own table.
     pub(crate) publish: bool,
+    /// Whether decisions go by the weights of the initiator at hand.
+    pub(crate) scope: Scope,
 }
 
 impl Default for Settings {
@@ -35,6 +37,7 @@ impl Default for Settings {
             metric: Metric::default(),
             limits: Limits::default(),
             publish: true,
+            scope: Scope::default(),
         }
     }
 }
@@ -71,6 +74,9 @@ impl Settings {
                 )?,
             },
             publish: boolean(Param::Publish)?,
+            scope: read(Param::Scope, fmt!("system or initiator"), |value| {
+                input::word(value, Scope::from_name)
+            })?,
         })
     }
 }

@@ -2,6 +2,7 @@
 
 //! Consumers of the published table.
 
+pub(crate) mod exports;
 pub(crate) mod publish;
 pub(crate) mod sysfs;
 pub(crate) mod trace;

@@ -2,8 +2,9 @@
 
 //! Writes the weights into the kernel's own table, and gives that back as it was.
 //!
-//! Each write turns the kernel's `auto` off and costs a grace period, so only what differs is
-//! written. What is found there and was not left by us is somebody else's: the kernel's own weights
+//! Each write of a weight turns the kernel's `auto` off and costs a grace period, so only what differs
+//! is written. With the takeover the kernel's own computation is ours, so an automatic table stays
+//! automatic; it only has to be told to compute anew. What is found there and was not left by us is somebody else's: the kernel's own weights
 //! at first, an administrator's later. It is remembered as what to give back, so that without us
 //! the table holds what it would have held.
 //!
@@ -26,6 +27,8 @@ pub(crate) trait KernelTable {
     fn auto(&self) -> Result<bool>;
     /// Lets the kernel derive the weights by itself.
     fn set_auto(&self) -> Result;
+    /// Keeps the weights as they are.
+    fn set_manual(&self) -> Result;
     /// The weight of `node`, [`None`] where the table has no row for it.
     fn weight(&self, node: NodeId) -> Result<Option<u8>>;
     /// Sets the weight of `node`, which turns `auto` off.
@@ -39,6 +42,10 @@ impl KernelTable for WeightedInterleave {
 
     fn set_auto(&self) -> Result {
         self.set_auto()
+    }
+
+    fn set_manual(&self) -> Result {
+        self.set_manual()
     }
 
     fn weight(&self, node: NodeId) -> Result<Option<u8>> {
@@ -59,6 +66,25 @@ struct Row {
     left: Option<u8>,
     /// The weight to give back.
     baseline: Option<u8>,
+    /// The weight that an administrator was found to have written.
+    foreign: Option<u8>,
+}
+
+/// What somebody else was found to have written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Foreign {
+    /// Weights are to follow bandwidth again.
+    Auto,
+    /// Weights, see [`Publisher::foreign()`].
+    Weights,
+}
+
+/// What our table asks for.
+struct Wish {
+    /// To be written into the kernel's table.
+    publish: bool,
+    /// By the kernel's computation, which is ours.
+    computed: bool,
 }
 
 /// Keeps the kernel's table in line with ours.
@@ -66,6 +92,8 @@ pub(crate) struct Publisher<T> {
     table: Option<T>,
     /// Whether to give back an automatic table; [`None`] while there is nothing to give back.
     baseline_auto: Option<bool>,
+    /// Whether the table is automatic with our weights, which the takeover makes the kernel compute.
+    adopted: bool,
     /// A row for each node id.
     rows: KVec<Row>,
 }
@@ -76,6 +104,7 @@ impl<T: KernelTable> Publisher<T> {
         Ok(Self {
             table,
             baseline_auto: None,
+            adopted: false,
             rows: alloc::filled(Row::default(), usize::from(nr_node_ids()))?,
         })
     }
@@ -87,11 +116,69 @@ impl<T: KernelTable> Publisher<T> {
     ///
     /// Those of the table: a part of the weights may have been written. Calling again goes on.
     pub(crate) fn publish(&mut self, ours: &RcuCell<Table>) -> Result<bool> {
-        if self.note_wanted(ours) {
-            self.write()
-        } else {
+        let wish = self.note_wanted(ours);
+        if !wish.publish {
             self.withdraw()
+        } else if wish.computed {
+            self.adopt()
+        } else {
+            self.write()
         }
+    }
+
+    /// With the takeover: looks for what an administrator has written since we last looked or wrote.
+    /// It is taken for ours from then on, and not given back when we go.
+    ///
+    /// # Errors
+    ///
+    /// Those of the table.
+    pub(crate) fn examine(&mut self, ours: &RcuCell<Table>) -> Result<Option<Foreign>> {
+        let wish = self.note_wanted(ours);
+        let Some(table) = &self.table else {
+            return Ok(None);
+        };
+        let known = self.rows.iter().any(|row| row.left.is_some());
+        if table.auto()? {
+            if self.adopted || !known {
+                return Ok(None);
+            }
+            self.forget();
+            self.baseline_auto = Some(true);
+            return Ok(Some(Foreign::Auto));
+        }
+        // A table that was manual before we came is overwritten where that is asked for.
+        if !known && wish.publish {
+            return Ok(None);
+        }
+        let mut found = self.adopted;
+        for (node, row) in NodeId::all().zip(self.rows.iter_mut()) {
+            row.foreign = table
+                .weight(node)?
+                .filter(|present| row.left.map_or(!known, |left| left != *present));
+            if row.foreign.is_some() {
+                row.left = row.foreign;
+                row.baseline = row.foreign;
+                found = true;
+            }
+        }
+        if !found {
+            return Ok(None);
+        }
+        self.adopted = false;
+        self.baseline_auto = Some(false);
+        Ok(Some(Foreign::Weights))
+    }
+
+    /// Returns the kernel's table, if there is one.
+    pub(crate) fn table(&self) -> Option<&T> {
+        self.table.as_ref()
+    }
+
+    /// Returns the weights that the last examination has found.
+    pub(crate) fn foreign(&self) -> impl Iterator<Item = (NodeId, u8)> + '_ {
+        NodeId::all()
+            .zip(&self.rows)
+            .filter_map(|(node, row)| Some((node, row.foreign?)))
     }
 
     /// Returns whether the kernel's table holds the newest weights of `ours`.
@@ -108,31 +195,106 @@ impl<T: KernelTable> Publisher<T> {
         Ok(true)
     }
 
-    /// Copies the newest weights, as writing them sleeps. Returns whether to publish them.
-    fn note_wanted(&mut self, ours: &RcuCell<Table>) -> bool {
+    /// Copies the newest weights, as writing them sleeps. Returns what to do with them.
+    fn note_wanted(&mut self, ours: &RcuCell<Table>) -> Wish {
         let guard = rcu::read_lock();
         let ours = ours.load(&guard);
         for (node, row) in NodeId::all().zip(self.rows.iter_mut()) {
-            row.wanted = ours.row(node).map(|row| row.weight);
+            // The kernel divides by sums of weights: it never gets a 0.
+            row.wanted = ours.row(node).map(|row| row.weight.max(1));
         }
-        ours.settings.publish
+        Wish {
+            publish: ours.settings.publish,
+            computed: ours.takeover && ours.settings.auto,
+        }
+    }
+
+    /// Forgets what was there and what we wrote: all of it is the kernel's.
+    fn forget(&mut self) {
+        for row in self.rows.iter_mut() {
+            row.left = None;
+            row.baseline = None;
+        }
+    }
+
+    /// Makes the kernel compute the weights, which the takeover has it do as we want them.
+    fn adopt(&mut self) -> Result<bool> {
+        self.remember()?;
+        let Some(table) = &self.table else {
+            return Ok(false);
+        };
+        let mut differs = false;
+        for (node, row) in NodeId::all().zip(self.rows.iter_mut()) {
+            let present = table.weight(node)?;
+            if row.left.is_none() {
+                row.baseline = present;
+            }
+            differs |= row.wanted.is_some() && present != row.wanted;
+        }
+        let auto = table.auto()?;
+        if auto && differs {
+            // It computes when it is turned on, not while it is on.
+            table.set_manual()?;
+        }
+        if !auto || differs {
+            table.set_auto()?;
+        }
+        self.adopted = true;
+        for row in self.rows.iter_mut() {
+            row.left = row.wanted;
+        }
+        Ok(!auto || differs)
+    }
+
+    /// Turns an automatic table with our weights into a manual one.
+    fn unadopt(&mut self) -> Result {
+        let Some(table) = &self.table else {
+            return Ok(());
+        };
+        if core::mem::take(&mut self.adopted) && table.auto()? {
+            table.set_manual()?;
+        }
+        Ok(())
+    }
+
+    /// Remembers what is there if it was not ours.
+    fn remember(&mut self) -> Result {
+        let Some(table) = &self.table else {
+            return Ok(());
+        };
+        if table.auto()? {
+            if self.adopted {
+                return Ok(());
+            }
+            // We have not written yet, or somebody turned it on since.
+            self.forget();
+            self.baseline_auto = Some(true);
+            return Ok(());
+        }
+        let auto = self.baseline_auto.get_or_insert(false);
+        for (node, row) in NodeId::all().zip(self.rows.iter_mut()) {
+            if row.wanted.is_none() {
+                continue;
+            }
+            let present = table.weight(node)?;
+            if present.is_some() && row.left != present {
+                // Written by somebody else. After our own write it was by hand.
+                *auto &= row.left.is_none();
+                row.baseline = present;
+                row.left = present;
+            }
+        }
+        Ok(())
     }
 
     /// Writes what differs, and remembers what was there if it was not ours.
     fn write(&mut self) -> Result<bool> {
+        self.unadopt()?;
+        self.remember()?;
         let Some(table) = &self.table else {
             return Ok(false);
         };
         let mut wrote = false;
-        if table.auto()? {
-            // We have not written yet, or somebody turned it on since: all of it is the kernel's.
-            self.baseline_auto = Some(true);
-            for row in self.rows.iter_mut() {
-                row.left = None;
-                row.baseline = None;
-            }
-        }
-        let auto = self.baseline_auto.get_or_insert(false);
         for (node, row) in NodeId::all().zip(self.rows.iter_mut()) {
             let Some(wanted) = row.wanted else {
                 continue;
@@ -140,9 +302,8 @@ impl<T: KernelTable> Publisher<T> {
             let Some(present) = table.weight(node)? else {
                 continue;
             };
-            if row.left != Some(present) {
-                // Written by somebody else. After our own write it was by hand.
-                *auto &= row.left.is_none();
+            if row.left.is_none() {
+                // The row of an automatic table.
                 row.baseline = Some(present);
                 row.left = Some(present);
             }
@@ -162,6 +323,7 @@ impl<T: KernelTable> Publisher<T> {
     ///
     /// Those of the table. Calling again goes on.
     pub(crate) fn withdraw(&mut self) -> Result<bool> {
+        self.unadopt()?;
         let (Some(table), Some(mut auto)) = (&self.table, self.baseline_auto) else {
             return Ok(false);
         };
@@ -180,10 +342,7 @@ impl<T: KernelTable> Publisher<T> {
             }
         }
         self.baseline_auto = None;
-        for row in self.rows.iter_mut() {
-            row.left = None;
-            row.baseline = None;
-        }
+        self.forget();
         Ok(true)
     }
 

@@ -17,10 +17,10 @@ use crate::{
         kobject::{Attribute, Directory},
         node::{nr_node_ids, NodeId, NodeMask, NodeState},
     },
-    policy::{Algorithm, Metric, Target},
+    policy::{Algorithm, Metric, Scope, Target},
     provider::{
         state::Side,
-        table::{Changes, Row},
+        table::{Cell, Changes, Row, RowChanges},
         Provider,
     },
 };
@@ -44,6 +44,28 @@ impl NodeFace {
         self.provider
             .read(|table| table.row(self.node).map(read))
             .ok_or(ENODEV)
+    }
+}
+
+/// What the files of an initiator's directory within that of a node work on.
+struct InitiatorFace {
+    provider: Arc<Provider>,
+    initiator: NodeId,
+    node: NodeId,
+}
+
+impl InitiatorFace {
+    /// Hands what the initiator sees of the node to `read`.
+    fn cell<T>(&self, read: impl FnOnce(&Cell) -> T) -> Result<T> {
+        self.provider
+            .read(|table| table.cell(self.initiator, self.node).map(read))
+            .ok_or(ENODEV)
+    }
+
+    fn set_override(&self, side: Side, written: &[u8]) -> Result {
+        let bandwidth = input::number(written)?;
+        self.provider
+            .set_sight_override(self.initiator, self.node, side, bandwidth)
     }
 }
 
@@ -92,6 +114,20 @@ static ROOT: &[Attribute<Arc<Provider>>] = &[
         },
         |provider, written| provider.set_publish(input::boolean(written)?),
     ),
+    Attribute::rw(
+        c"scope",
+        |provider, out| {
+            let chosen = provider.read(|table| table.settings.scope);
+            choice(out, Scope::ALL.map(|it| (it.name(), it == chosen)))
+        },
+        |provider, written| provider.set_scope(input::word(written, Scope::from_name)?),
+    ),
+    Attribute::ro(c"attached", |provider, out| {
+        line(out, fmt!("{}", provider.attached()))
+    }),
+    Attribute::ro(c"fallbacks", |provider, out| {
+        line(out, fmt!("{}", provider.fallbacks()))
+    }),
     Attribute::ro(c"hook", |provider, out| {
         line(out, fmt!("{}", provider.hook_status().name()))
     }),
@@ -138,6 +174,28 @@ static NODE: &[Attribute<NodeFace>] = &[
     Attribute::ro(c"source", |face, out| {
         line(out, fmt!("{}", face.row(|row| row.source)?.name()))
     }),
+    Attribute::ro(c"placed", |face, out| {
+        line(out, fmt!("{}", face.provider.placed(face.node)))
+    }),
+];
+
+static INITIATOR: &[Attribute<InitiatorFace>] = &[
+    Attribute::ro(c"weight", |face, out| {
+        line(out, fmt!("{}", face.cell(|cell| cell.weight)?))
+    }),
+    Attribute::rw(
+        c"read_bandwidth",
+        |face, out| line(out, fmt!("{}", face.cell(|cell| cell.coordinates.read)?)),
+        |face, written| face.set_override(Side::Read, written),
+    ),
+    Attribute::rw(
+        c"write_bandwidth",
+        |face, out| line(out, fmt!("{}", face.cell(|cell| cell.coordinates.write)?)),
+        |face, written| face.set_override(Side::Write, written),
+    ),
+    Attribute::ro(c"source", |face, out| {
+        line(out, fmt!("{}", face.cell(|cell| cell.source)?.name()))
+    }),
 ];
 
 /// Shows one value.
@@ -163,16 +221,65 @@ fn choice<const N: usize>(out: &mut Formatter<'_>, words: [(&str, bool); N]) -> 
     Ok(out.write_char('\n')?)
 }
 
+/// The directories of a node.
+struct NodeDirectory {
+    // Dropped before the directory they are in.
+    initiators: KVec<(NodeId, Directory<InitiatorFace>)>,
+    own: Directory<NodeFace>,
+}
+
+impl NodeDirectory {
+    /// Makes the directory of `node` in `root`, still without files. May sleep.
+    fn new(
+        root: &Directory<Arc<Provider>>,
+        provider: &Arc<Provider>,
+        node: NodeId,
+    ) -> Result<Self> {
+        let face = NodeFace {
+            provider: provider.clone(),
+            node,
+        };
+        let name = alloc::formatted(fmt!("node{node}"))?;
+        let cpus = NodeMask::of(NodeState::Cpu);
+        let mut made = Self {
+            initiators: alloc::with_capacity(cpus.weight())?,
+            own: Directory::inside(root, &name, NODE, face)?,
+        };
+        for initiator in cpus.iter() {
+            let face = InitiatorFace {
+                provider: provider.clone(),
+                initiator,
+                node,
+            };
+            let name = alloc::formatted(fmt!("initiator{initiator}"))?;
+            let directory = Directory::inside(&made.own, &name, INITIATOR, face)?;
+            made.initiators
+                .push_within_capacity((initiator, directory))
+                .map_err(|_| ENOMEM)?;
+        }
+        Ok(made)
+    }
+
+    /// Makes the files.
+    fn populate(&self) -> Result {
+        self.own.populate()?;
+        for (_, directory) in &self.initiators {
+            directory.populate()?;
+        }
+        Ok(())
+    }
+}
+
 /// The directories that are shown.
 struct Directories {
     // Dropped before the directory they are in.
-    nodes: KVec<Option<Directory<NodeFace>>>,
+    nodes: KVec<Option<NodeDirectory>>,
     root: Option<Directory<Arc<Provider>>>,
 }
 
 impl Directories {
-    /// Returns the directory of `node`, if that is shown.
-    fn of(&self, node: NodeId) -> Option<&Directory<NodeFace>> {
+    /// Returns the directories of `node`, if that is shown.
+    fn of(&self, node: NodeId) -> Option<&NodeDirectory> {
         self.nodes.get(node.index())?.as_ref()
     }
 }
@@ -225,11 +332,6 @@ impl Faces {
 
     /// Shows `node` if it has memory and is not shown yet. May sleep.
     pub(crate) fn add_node(provider: &Arc<Provider>, node: NodeId) -> Result {
-        let face = NodeFace {
-            provider: provider.clone(),
-            node,
-        };
-        let name = alloc::formatted(fmt!("node{node}"))?;
         let mut directories = provider.faces().directories.lock();
         let Directories { nodes, root } = &mut *directories;
         let (Some(root), Some(slot @ None)) = (root, nodes.get_mut(node.index())) else {
@@ -240,7 +342,7 @@ impl Faces {
         if !NodeMask::of(NodeState::Memory).contains(node) {
             return Ok(());
         }
-        let directory = Directory::inside(root, &name, NODE, face)?;
+        let directory = NodeDirectory::new(root, provider, node)?;
         let populated = directory.populate();
         if populated.is_ok() {
             *slot = Some(directory);
@@ -276,7 +378,8 @@ impl Faces {
         let Some(root) = &directories.root else {
             return;
         };
-        let files: [(&CStr, bool); 6] = [
+        let files: [(&CStr, bool); 7] = [
+            (c"attached", changes.attached),
             (c"auto", changes.auto),
             (c"max_cycle", changes.max_cycle),
             (c"cycle", changes.cycle),
@@ -289,16 +392,22 @@ impl Faces {
             let Some(directory) = directories.of(node) else {
                 continue;
             };
-            let changes = changes.row(node);
-            let files: [(&CStr, bool); 4] = [
-                (c"weight", changes.weight),
-                (c"read_bandwidth", changes.read_bandwidth),
-                (c"write_bandwidth", changes.write_bandwidth),
-                (c"source", changes.source),
-            ];
-            wake(directory, &files);
+            wake(&directory.own, &files_of(changes.row(node)));
+            for (initiator, directory) in &directory.initiators {
+                wake(directory, &files_of(changes.cell(*initiator, node)));
+            }
         }
     }
+}
+
+/// Returns the files of a row or cell with whether they changed.
+fn files_of(changes: RowChanges) -> [(&'static CStr, bool); 4] {
+    [
+        (c"weight", changes.weight),
+        (c"read_bandwidth", changes.read_bandwidth),
+        (c"write_bandwidth", changes.write_bandwidth),
+        (c"source", changes.source),
+    ]
 }
 
 /// Wakes those who poll one of the files that changed.

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The takeover: mempolicy asks us for every page, and the kernel's own files are a face of ours.
+//!
+//! `numaweave_livepatch.ko` attaches and detaches. While it is attached the kernel's table is kept
+//! automatic where our weights are, as its computation is ours; what an administrator writes into it
+//! is taken as if it had been written into our files.
+
+use super::Provider;
+use crate::{
+    kernel_ext::{fprobe::CallHandler, weighted_interleave::Watch},
+    sources::kernel_table::KernelTableWatch,
+};
+use kernel::{prelude::*, sync::Arc};
+
+impl Provider {
+    /// Notes that mempolicy's decisions are ours from now on.
+    ///
+    /// # Errors
+    ///
+    /// `EBUSY` where they are already, `ENOMEM`.
+    pub(crate) fn attach_takeover(this: &Arc<Self>) -> Result {
+        this.update(|state, _| state.attach_takeover())?;
+        match KernelTableWatch::install(this.clone()) {
+            Ok(watch) => *this.kernel_table_watch.lock() = Some(watch),
+            Err(error) => pr_warn!(
+                "writes to the kernel's own weights are noticed at the next change only: \
+                 {error:?}\n"
+            ),
+        }
+        // What was written before somebody watched.
+        this.kernel_table_written();
+        Ok(())
+    }
+
+    /// Returns how the page allocator is made to follow, in the word that users read. Any context.
+    pub(crate) fn attached(&self) -> &'static str {
+        self.read(|table| {
+            if table.takeover {
+                "livepatch"
+            } else if self.has_kernel_table && table.settings.publish {
+                "publish"
+            } else {
+                "none"
+            }
+        })
+    }
+
+    /// Notes that mempolicy's decisions are its own again. Weights of 0 become 1.
+    pub(crate) fn detach_takeover(&self) {
+        let watch = self.kernel_table_watch.lock().take();
+        // Not under the lock: dropping it waits for its work.
+        drop(watch);
+        let detached = self.update(|state, _| {
+            state.detach_takeover(|node| {
+                pr_info!(
+                    "node {node}: weight 0 becomes 1, as the kernel's own interleaving knows no 0\n"
+                );
+            });
+            Ok(())
+        });
+        if let Err(error) = detached {
+            pr_err!("weights of the takeover stay in force until the next change: {error:?}\n");
+        }
+    }
+
+    /// Calls `handler` after each write to one of the files of the kernel's table.
+    ///
+    /// # Errors
+    ///
+    /// `ENOENT` where the kernel has no table, and those of fprobe.
+    pub(crate) fn watch_kernel_table<H: CallHandler + Clone>(
+        &self,
+        handler: H,
+    ) -> Result<Watch<H>> {
+        let publisher = self.publisher.lock();
+        publisher.table().ok_or(ENOENT)?.watch(handler)
+    }
+
+    /// Takes what an administrator has written into the kernel's table.
+    pub(crate) fn kernel_table_written(&self) {
+        if let Err(error) = self.update(|_, _| Ok(())) {
+            pr_warn!("weights in the kernel's own files are not taken yet: {error:?}\n");
+        }
+    }
+}
