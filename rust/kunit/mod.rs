@@ -6,8 +6,11 @@
 //! only there does `assert!` speak to KUnit. No lock is held across an assertion, as a failure ends
 //! the thread without unwinding.
 
+mod fake_table;
 mod hmat;
 mod nodemask;
 mod policy;
 mod provider;
 mod publish;
+mod schedules;
+mod takeover;

@@ -1,111 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The publisher against a table that behaves like the kernel's, and one that fails.
+//! The publisher without the takeover, against a table with the kernel's rules.
 
+use super::fake_table::{Fake, KERNEL};
 use crate::{
     kernel_ext::{
-        alloc,
         node::{nr_node_ids, NodeId},
         rcu::RcuCell,
     },
     provider::table::{Draft, Table},
     sinks::publish::{KernelTable, Publisher},
 };
-use core::cell::Cell;
 use kernel::prelude::*;
 
-/// The weight that the kernel derives by itself, in these tests.
-const KERNEL: u8 = 5;
 /// Weights of ours, one table after another.
 const OURS: u8 = 6;
 const NEXT: u8 = 7;
 /// A weight that an administrator writes.
 const ADMIN: u8 = 9;
-
-/// A table with the kernel's rules.
-struct Fake {
-    auto: Cell<bool>,
-    weights: KVec<Cell<u8>>,
-    /// Writes that still succeed.
-    budget: Cell<u32>,
-    /// Writes that succeeded.
-    writes: Cell<u32>,
-}
-
-impl Fake {
-    /// Makes an automatic table with all weights [`KERNEL`].
-    fn new() -> Result<Self> {
-        let ids = usize::from(nr_node_ids());
-        let mut weights = alloc::with_capacity(ids)?;
-        for _ in 0..ids {
-            weights
-                .push_within_capacity(Cell::new(KERNEL))
-                .map_err(|_| ENOMEM)?;
-        }
-        Ok(Self {
-            auto: Cell::new(true),
-            weights,
-            budget: Cell::new(u32::MAX),
-            writes: Cell::new(0),
-        })
-    }
-
-    fn spend(&self) -> Result {
-        let rest = self.budget.get().checked_sub(1).ok_or(ENOMEM)?;
-        self.budget.set(rest);
-        self.writes.set(self.writes.get().saturating_add(1));
-        Ok(())
-    }
-
-    /// Returns whether all weights are `weight`.
-    fn holds(&self, weight: u8) -> bool {
-        self.weights.iter().all(|slot| slot.get() == weight)
-    }
-
-    /// Does what an administrator's write of a weight does.
-    fn write(&self, node: NodeId, weight: u8) {
-        if let Some(slot) = self.weights.get(node.index()) {
-            slot.set(weight);
-        }
-        self.auto.set(false);
-    }
-
-    /// Returns the weight of `node`.
-    fn read(&self, node: NodeId) -> Option<u8> {
-        self.weights.get(node.index()).map(Cell::get)
-    }
-}
-
-impl KernelTable for &Fake {
-    fn auto(&self) -> Result<bool> {
-        Ok(self.auto.get())
-    }
-
-    fn set_auto(&self) -> Result {
-        self.spend()?;
-        for slot in &self.weights {
-            slot.set(KERNEL);
-        }
-        self.auto.set(true);
-        Ok(())
-    }
-
-    fn set_manual(&self) -> Result {
-        self.spend()?;
-        self.auto.set(false);
-        Ok(())
-    }
-
-    fn weight(&self, node: NodeId) -> Result<Option<u8>> {
-        Ok(self.read(node))
-    }
-
-    fn set_weight(&self, node: NodeId, weight: u8) -> Result {
-        self.spend()?;
-        self.write(node, weight);
-        Ok(())
-    }
-}
 
 /// Makes a table of ours that gives all nodes `weight`.
 fn ours(weight: u8, publish: bool) -> Result<RcuCell<Table>> {

@@ -368,6 +368,17 @@ impl<'a> Choice<'a> {
     }
 }
 
+#[cfg(CONFIG_KUNIT = "y")]
+impl Choice<'_> {
+    /// Returns whether what is computed is in the order that a schedule has, and not in mainline's.
+    pub(crate) fn is_computed_in_order(&self) -> bool {
+        let nodes = u32::try_from(self.nodes.weight()).unwrap_or(u32::MAX);
+        let cycle = self.cycle().map_or(0, NonZeroU32::get);
+        self.nodes.weight() <= schedule::DIRECT_NODES
+            && cycle.saturating_mul(nodes) <= schedule::DIRECT_STEPS
+    }
+}
+
 /// The weights of few nodes in lowest terms, for computations without memory.
 struct Few {
     weights: [u8; schedule::DIRECT_NODES],

@@ -421,6 +421,13 @@ impl Draft {
         self.table.set_row(node, row);
     }
 
+    /// Makes the table to be say whether mempolicy's decisions are ours and whether weights follow
+    /// bandwidth.
+    pub(crate) fn set_takeover(&mut self, takeover: bool, auto: bool) {
+        self.table.takeover = takeover;
+        self.table.settings.auto = auto;
+    }
+
     /// Makes the table to be say whether it is to be published.
     pub(crate) fn set_publish(&mut self, publish: bool) {
         self.table.settings.publish = publish;

@@ -130,7 +130,7 @@ impl IrqWorkItem for Wake {
     fn run() {
         if let Some(provider) = PROVIDER.get(&rcu::read_lock()) {
             // If it is queued already, it will see the request too.
-            let _ = workqueue::system_unbound().enqueue(Arc::from(provider));
+            let _ = workqueue::system_long().enqueue(Arc::from(provider));
         }
     }
 }

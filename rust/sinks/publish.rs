@@ -235,6 +235,8 @@ impl<T: KernelTable> Publisher<T> {
         if auto && differs {
             // It computes when it is turned on, not while it is on.
             table.set_manual()?;
+            // Should the next step fail, it is ours all the same.
+            self.adopted = false;
         }
         if !auto || differs {
             table.set_auto()?;

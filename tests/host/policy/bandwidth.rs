@@ -2,7 +2,7 @@
 
 //! Coordinates of a node, and the words for what is known of them.
 
-use numaweave_policy::{Algorithm, Coordinates, Metric, Source};
+use numaweave_policy::{Algorithm, Coordinates, Metric, Scope, Source};
 
 const fn coordinates(read: u32, write: u32) -> Coordinates {
     Coordinates { read, write }
@@ -75,11 +75,13 @@ fn names_are_those_of_sysfs() {
             Source::None,
             Source::Firmware,
             Source::Update,
-            Source::Override
+            Source::Override,
+            Source::System,
         ]
         .map(Source::name),
-        ["none", "firmware", "update", "override"]
+        ["none", "firmware", "update", "override", "system"]
     );
+    assert_eq!(Scope::ALL.map(Scope::name), ["system", "initiator"]);
 }
 
 #[test]
@@ -93,7 +95,12 @@ fn names_are_read_back() {
     for metric in Metric::ALL {
         assert_eq!(Metric::from_name(metric.name().as_bytes()), Some(metric));
     }
+    for scope in Scope::ALL {
+        assert_eq!(Scope::from_name(scope.name().as_bytes()), Some(scope));
+    }
     for wrong in [
+        "System",
+        "initiator\n",
         "",
         "Min",
         "min ",
@@ -106,6 +113,7 @@ fn names_are_read_back() {
     ] {
         assert_eq!(Algorithm::from_name(wrong.as_bytes()), None, "{wrong:?}");
         assert_eq!(Metric::from_name(wrong.as_bytes()), None, "{wrong:?}");
+        assert_eq!(Scope::from_name(wrong.as_bytes()), None, "{wrong:?}");
     }
 }
 
@@ -114,5 +122,6 @@ fn defaults() {
     assert_eq!(Algorithm::default(), Algorithm::Balanced);
     assert_eq!(Metric::default(), Metric::Min);
     assert_eq!(Source::default(), Source::None);
+    assert_eq!(Scope::default(), Scope::System);
     assert!(!Coordinates::default().is_known());
 }

@@ -10,10 +10,13 @@
 #[path = "../../../rust/policy/mod.rs"]
 pub mod policy;
 
-use core::fmt;
+use core::{
+    fmt,
+    num::{NonZeroU32, NonZeroU8},
+};
 use policy::{
     examples::Example,
-    schedule::{Scratch, Turn},
+    schedule::{Period, Scratch, Turn},
     *,
 };
 
@@ -61,6 +64,24 @@ pub fn entry_runs(weights: &[u8], index: u64, cursor: Turn) -> [Option<Turn>; 2]
         schedule::run_at(weights.iter().copied(), index),
         schedule::run_after(weights.iter().copied(), cursor),
     ]
+}
+
+#[no_mangle]
+pub fn entry_place(pages: NonZeroU32, index: u64) -> u64 {
+    Period::new(pages).place(index)
+}
+
+#[no_mangle]
+pub fn entry_streams(bandwidths: &[u32], weights: &[u8]) -> (Option<u8>, Option<NonZeroU8>) {
+    (
+        mainline_weights(bandwidths.iter().copied()).last(),
+        divisor(weights.iter().copied()),
+    )
+}
+
+#[no_mangle]
+pub fn entry_scope(scope: Scope, name: &[u8]) -> (&'static str, Option<Scope>) {
+    (scope.name(), Scope::from_name(name))
 }
 
 #[no_mangle]

@@ -18,4 +18,5 @@ mod no_panic;
 mod oracle;
 #[path = "../panics.rs"]
 mod panics;
+mod period;
 mod schedule;

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The publisher with the takeover, where the kernel's computation is ours.
+
+use super::fake_table::{Fake, KERNEL};
+use crate::{
+    kernel_ext::{node::NodeId, rcu::RcuCell},
+    provider::table::{Draft, Table},
+    sinks::publish::{Foreign, KernelTable, Publisher},
+};
+use kernel::prelude::*;
+
+const OURS: u8 = 6;
+const NEXT: u8 = 7;
+const ADMIN: u8 = 9;
+
+/// Makes a table of ours that gives all nodes `weight`, which is automatic or by hand.
+fn ours(takeover: bool, auto: bool, weight: u8) -> Result<RcuCell<Table>> {
+    let mut draft = Draft::new()?;
+    for node in NodeId::all() {
+        draft.set_weight(node, weight);
+    }
+    draft.set_takeover(takeover, auto);
+    Ok(RcuCell::new(draft.into_table()))
+}
+
+/// Publishes an automatic `weight` of ours to all nodes of `fake`, whose computation is ours.
+fn adopt(publisher: &mut Publisher<&Fake>, fake: &Fake, weight: u8) -> Result<RcuCell<Table>> {
+    let table = ours(true, true, weight)?;
+    fake.computed.set(weight);
+    publisher.publish(&table)?;
+    Ok(table)
+}
+
+/// Detaches the takeover, as its last table is published.
+fn detach(publisher: &mut Publisher<&Fake>, fake: &Fake, weight: u8) -> Result {
+    fake.computed.set(KERNEL);
+    publisher.publish(&ours(false, true, weight)?)?;
+    Ok(())
+}
+
+fn first_node() -> Result<NodeId> {
+    NodeId::all().next().ok_or(ENODEV)
+}
+
+#[kunit_tests(numaweave_takeover)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_automatic_table_stays_automatic() -> Result {
+        let fake = Fake::new()?;
+        let mut publisher = Publisher::new(Some(&fake))?;
+        for weight in [OURS, NEXT] {
+            let table = adopt(&mut publisher, &fake, weight)?;
+            assert!(fake.auto.get());
+            assert!(fake.holds(weight));
+            let foreign = publisher.examine(&table)?;
+            assert_eq!(foreign, None);
+            let writes = fake.writes.get();
+            publisher.publish(&table)?;
+            assert_eq!(fake.writes.get(), writes);
+        }
+        detach(&mut publisher, &fake, NEXT)?;
+        assert!(!fake.auto.get());
+        assert!(fake.holds(NEXT));
+        publisher.withdraw()?;
+        assert!(fake.auto.get());
+        assert!(fake.holds(KERNEL));
+        Ok(())
+    }
+
+    #[test]
+    fn what_was_published_before_becomes_automatic() -> Result {
+        let fake = Fake::new()?;
+        let mut publisher = Publisher::new(Some(&fake))?;
+        publisher.publish(&ours(false, true, OURS)?)?;
+        assert!(!fake.auto.get());
+        let table = adopt(&mut publisher, &fake, OURS)?;
+        assert!(fake.auto.get());
+        let foreign = publisher.examine(&table)?;
+        assert_eq!(foreign, None);
+        detach(&mut publisher, &fake, OURS)?;
+        publisher.withdraw()?;
+        assert!(fake.auto.get());
+        assert!(fake.holds(KERNEL));
+        Ok(())
+    }
+
+    #[test]
+    fn manual_weights_come_back_in_the_end() -> Result {
+        let fake = Fake::new()?;
+        for node in NodeId::all() {
+            fake.write(node, 3);
+        }
+        let mut publisher = Publisher::new(Some(&fake))?;
+        publisher.publish(&ours(false, true, OURS)?)?;
+        adopt(&mut publisher, &fake, NEXT)?;
+        assert!(fake.auto.get());
+        detach(&mut publisher, &fake, NEXT)?;
+        publisher.withdraw()?;
+        assert!(!fake.auto.get());
+        assert!(fake.holds(3));
+        Ok(())
+    }
+
+    #[test]
+    fn an_administrators_weight_is_found_once_and_kept() -> Result {
+        let fake = Fake::new()?;
+        let node = first_node()?;
+        let mut publisher = Publisher::new(Some(&fake))?;
+        let table = adopt(&mut publisher, &fake, OURS)?;
+        fake.write(node, ADMIN);
+        let foreign = publisher.examine(&table)?;
+        assert_eq!(foreign, Some(Foreign::Weights));
+        assert!(publisher.foreign().eq([(node, ADMIN)]));
+        let again = publisher.examine(&table)?;
+        assert_eq!(again, None);
+        detach(&mut publisher, &fake, OURS)?;
+        publisher.withdraw()?;
+        assert!(!fake.auto.get());
+        for other in NodeId::all() {
+            let kept = if other == node { ADMIN } else { KERNEL };
+            assert_eq!(fake.read(other), Some(kept));
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn turning_auto_off_is_found() -> Result {
+        let fake = Fake::new()?;
+        let mut publisher = Publisher::new(Some(&fake))?;
+        let table = adopt(&mut publisher, &fake, OURS)?;
+        (&fake).set_manual()?;
+        let foreign = publisher.examine(&table)?;
+        assert_eq!(foreign, Some(Foreign::Weights));
+        assert!(publisher.foreign().next().is_none());
+        Ok(())
+    }
+
+    #[test]
+    fn turning_auto_on_is_found() -> Result {
+        let fake = Fake::new()?;
+        let mut publisher = Publisher::new(Some(&fake))?;
+        let table = ours(true, false, OURS)?;
+        publisher.publish(&table)?;
+        assert!(!fake.auto.get());
+        (&fake).set_auto()?;
+        let foreign = publisher.examine(&table)?;
+        assert_eq!(foreign, Some(Foreign::Auto));
+        Ok(())
+    }
+
+    #[test]
+    fn weights_by_hand_end_the_automatic_table() -> Result {
+        let fake = Fake::new()?;
+        let mut publisher = Publisher::new(Some(&fake))?;
+        adopt(&mut publisher, &fake, OURS)?;
+        // The same weights, now by hand.
+        let table = ours(true, false, OURS)?;
+        publisher.publish(&table)?;
+        assert!(!fake.auto.get());
+        assert!(fake.holds(OURS));
+        let foreign = publisher.examine(&table)?;
+        assert_eq!(foreign, None);
+        adopt(&mut publisher, &fake, NEXT)?;
+        assert!(fake.auto.get());
+        assert!(fake.holds(NEXT));
+        Ok(())
+    }
+
+    #[test]
+    fn a_weight_of_0_is_1_in_the_kernels_table() -> Result {
+        let fake = Fake::new()?;
+        let mut publisher = Publisher::new(Some(&fake))?;
+        let table = ours(true, false, 0)?;
+        publisher.publish(&table)?;
+        assert!(fake.holds(1));
+        let in_sync = publisher.in_sync(&table)?;
+        assert!(in_sync);
+        let foreign = publisher.examine(&table)?;
+        assert_eq!(foreign, None);
+        Ok(())
+    }
+
+    #[test]
+    fn a_failing_write_is_not_taken_for_the_administrators() -> Result {
+        for succeeding in 0..4 {
+            let fake = Fake::new()?;
+            let mut publisher = Publisher::new(Some(&fake))?;
+            adopt(&mut publisher, &fake, OURS)?;
+            fake.budget.set(succeeding);
+            let table = ours(true, true, NEXT)?;
+            fake.computed.set(NEXT);
+            let failed = publisher.publish(&table).is_err();
+            assert_eq!(failed, succeeding < 2);
+            fake.budget.set(u32::MAX);
+            let foreign = publisher.examine(&table)?;
+            assert_eq!(foreign, None);
+            publisher.publish(&table)?;
+            assert!(fake.auto.get());
+            assert!(fake.holds(NEXT));
+        }
+        Ok(())
+    }
+}
