@@ -1,57 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `numaweave-plan` as its users run it.
+//! The weights of rows of bandwidths.
 
-#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
-
+use crate::{printed, refused, PROGRAM};
 use std::{
-    io::{ErrorKind, Write},
-    process::{Command, Output, Stdio},
+    io::Write,
+    process::{Command, Stdio},
 };
-
-/// Runs the program with `input` on standard input.
-fn plan(arguments: &[&str], input: &[u8]) -> Output {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_numaweave-plan"))
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    let input = input.to_owned();
-    // From a thread, as the program may print before it has read everything.
-    let writer = std::thread::spawn(move || stdin.write_all(&input));
-    let output = child.wait_with_output().unwrap();
-
-    match writer.join().unwrap() {
-        // It may also give up before.
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => panic!("{error}"),
-        _ => output,
-    }
-}
-
-/// What the program prints when all is well.
-fn printed(arguments: &[&str], input: &str) -> String {
-    let output = plan(arguments, input.as_bytes());
-    let complaint = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(
-        (output.status.code(), complaint.as_str()),
-        (Some(0), ""),
-        "{arguments:?} {input:?}"
-    );
-    String::from_utf8(output.stdout).unwrap()
-}
-
-/// What the program prints and complains of when the input is wrong.
-fn refused(arguments: &[&str], input: &[u8]) -> (String, String) {
-    let output = plan(arguments, input);
-    assert_eq!(output.status.code(), Some(2), "{arguments:?}");
-    (
-        String::from_utf8(output.stdout).unwrap(),
-        String::from_utf8(output.stderr).unwrap(),
-    )
-}
 
 #[test]
 fn a_row_of_arguments() {
@@ -89,7 +44,7 @@ fn rows_on_standard_input() {
 
 #[test]
 fn the_machines_of_the_tests_are_valid_input() {
-    let machines = include_str!("machines.txt");
+    let machines = include_str!("../machines.txt");
     let rows = machines
         .lines()
         .filter(|line| !line.starts_with('#'))
@@ -279,7 +234,7 @@ fn options_out_of_range_are_refused() {
 
 #[test]
 fn a_reader_that_has_enough_is_no_error_to_report() {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_numaweave-plan"))
+    let mut child = Command::new(PROGRAM)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -294,19 +249,4 @@ fn a_reader_that_has_enough_is_no_error_to_report() {
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(output.stderr, b"");
-}
-
-#[test]
-fn help_names_all_options() {
-    let help = printed(&["--help"], "");
-    for option in [
-        "--algorithm",
-        "--max-cycle",
-        "--target",
-        "--cpuless",
-        "--json",
-        "default: 990",
-    ] {
-        assert!(help.contains(option), "{option}");
-    }
 }
