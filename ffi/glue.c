@@ -107,16 +107,26 @@ void numaweave_init_irq_work(struct irq_work *work,
 	init_irq_work(work, func);
 }
 
-/* Counters of each CPU; they are zero at first. */
+/*
+ * Counters of each CPU; they are zero at first. Rust knows no address spaces:
+ * a number stands between the two kinds of pointers.
+ */
+static u64 __percpu *counter(void *base, size_t index)
+{
+	return (u64 __percpu __force *)(unsigned long)base + index;
+}
+
 void *numaweave_percpu_alloc(size_t len)
 {
-	return (__force void *)__alloc_percpu(array_size(len, sizeof(u64)),
-					      __alignof__(u64));
+	u64 __percpu *counters = __alloc_percpu(array_size(len, sizeof(u64)),
+						__alignof__(u64));
+
+	return (void *)(__force unsigned long)counters;
 }
 
 void numaweave_percpu_inc(void *base, size_t index)
 {
-	this_cpu_inc(((u64 __percpu __force *)base)[index]);
+	this_cpu_inc(*counter(base, index));
 }
 
 u64 numaweave_percpu_sum(void *base, size_t index)
@@ -125,7 +135,7 @@ u64 numaweave_percpu_sum(void *base, size_t index)
 	int cpu;
 
 	for_each_possible_cpu(cpu)
-		sum += READ_ONCE(*per_cpu_ptr((u64 __percpu __force *)base + index, cpu));
+		sum += READ_ONCE(*per_cpu_ptr(counter(base, index), cpu));
 	return sum;
 }
 
@@ -163,7 +173,7 @@ void *numaweave_decisions;
 
 static unsigned int decided(unsigned int nid)
 {
-	this_cpu_inc(((u64 __percpu __force *)numaweave_decisions)[nid]);
+	this_cpu_inc(*counter(numaweave_decisions, nid));
 	return nid;
 }
 

@@ -15,6 +15,7 @@
 //!
 //! All methods may sleep unless they say otherwise.
 
+mod decisions;
 pub(crate) mod schedules;
 pub(crate) mod settings;
 pub(crate) mod state;
@@ -22,14 +23,13 @@ pub(crate) mod table;
 mod takeover;
 
 use self::{
-    schedules::Plan,
     settings::Settings,
     state::{Side, State},
-    table::{Changes, Draft, Table, VectorId},
+    table::{Changes, Draft, Table},
 };
 use crate::{
     kernel_ext::{
-        node::{nr_node_ids, NodeId, NodeMask},
+        node::{nr_node_ids, NodeId},
         notifiers,
         percpu::Counters,
         rcu::RcuCell,
@@ -51,10 +51,7 @@ use crate::{
 use kernel::{
     impl_has_work, new_mutex, new_work,
     prelude::*,
-    sync::{
-        rcu::{self, Guard},
-        Arc, Mutex,
-    },
+    sync::{rcu, Arc, Mutex},
     workqueue::Work,
 };
 
@@ -243,71 +240,6 @@ impl Provider {
     /// Hands the present table to `read`. Does not sleep, nor may `read`.
     pub(crate) fn read<T>(&self, read: impl FnOnce(&Table) -> T) -> T {
         read(self.table.load(&rcu::read_lock()))
-    }
-
-    /// Returns the present table; it stays valid while `guard` is held. Any context.
-    #[inline]
-    pub(crate) fn table<'a>(&'a self, guard: &'a Guard) -> &'a Table {
-        self.table.load(guard)
-    }
-
-    /// Returns the counters of decisions: one for each node id, and one for those that no schedule
-    /// was cached for.
-    pub(crate) fn decisions(&self) -> &Counters {
-        &self.decisions
-    }
-
-    /// Returns the wishes for schedules.
-    pub(crate) fn requests(&self) -> &Requests {
-        &self.requests
-    }
-
-    /// Counts a decision that no schedule was cached for. Any context.
-    pub(crate) fn count_fallback(&self) {
-        self.decisions.count(nr_node_ids().into());
-    }
-
-    /// Returns the number of decisions for `node`.
-    pub(crate) fn placed(&self, node: NodeId) -> u64 {
-        self.decisions.sum(node.index())
-    }
-
-    /// Returns the number of decisions that no schedule was cached for.
-    pub(crate) fn fallbacks(&self) -> u64 {
-        self.decisions.sum(nr_node_ids().into())
-    }
-
-    /// Works out the order for a vector and a nodemask and caches it with the present table.
-    ///
-    /// # Errors
-    ///
-    /// `ENOMEM`, `EINVAL` where `nodes` is empty.
-    pub(crate) fn add_schedule(&self, vector: VectorId, nodes: NodeMask) -> Result {
-        let mut plan = Plan::new(vector, nodes)?;
-        let has = {
-            let guard = rcu::read_lock();
-            let table = self.table.load(&guard);
-            plan.take(table);
-            table.schedules.has(vector, &nodes, &guard)
-        };
-        if has {
-            return Ok(());
-        }
-        let generation = plan.generation();
-        let schedule = plan.schedule()?;
-        let retired = {
-            // Nobody replaces the table meanwhile.
-            let _state = self.state.lock();
-            let guard = rcu::read_lock();
-            let table = self.table.load(&guard);
-            if table.generation == generation {
-                table.schedules.insert(schedule, &guard)
-            } else {
-                None
-            }
-        };
-        drop(retired);
-        Ok(())
     }
 
     /// Returns whether the kernel's table now holds our weights. Waits for a running publication.

@@ -8,6 +8,7 @@
 
 mod fake_table;
 mod hmat;
+mod initiators;
 mod nodemask;
 mod policy;
 mod provider;

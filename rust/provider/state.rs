@@ -361,14 +361,20 @@ impl State {
         }
     }
 
-    /// Notes the best that the firmware's matrix has of each node.
+    /// Notes what the nearest initiator of each node sees by the firmware's matrix: what the kernel
+    /// took from it if it is there, otherwise the best.
     fn fill_locals(&self, draft: &mut Draft) {
         for (node, local) in NodeId::all().zip(draft.locals.iter_mut()) {
+            let record = self.records.get(node.index()).unwrap_or(&Record::UNKNOWN);
             *local = Coordinates::default();
             for initiator in NodeId::all() {
-                if let Some(sight) = self.matrix.get(place(initiator, node)) {
-                    *local = local.best(sight.firmware);
+                let sight = self.matrix.get(place(initiator, node));
+                let row = sight.map_or(Coordinates::default(), |sight| sight.firmware);
+                if record.source() == Source::Firmware && row == record.reported {
+                    *local = row;
+                    break;
                 }
+                *local = local.best(row);
             }
         }
     }
