@@ -24,27 +24,38 @@ pub(super) const SUITE: Suite = Suite {
 
 const DOCUMENT: &str = include_str!("../../../../Documentation/ABI/testing/sysfs-kernel-numaweave");
 
-const WRITABLE: [&str; 9] = [
+const WRITABLE: [&str; 12] = [
     "auto",
     "algorithm",
     "max_cycle",
     "target",
     "metric",
     "publish",
+    "scope",
     "nodeN/weight",
     "nodeN/read_bandwidth",
     "nodeN/write_bandwidth",
+    "nodeN/initiatorM/read_bandwidth",
+    "nodeN/initiatorM/write_bandwidth",
 ];
 
-/// Name of a file with every node's number replaced by `N`, as the document writes it.
+/// Name of a file with the node's number replaced by `N` and the initiator's by `M`, as the document
+/// writes it.
 fn general(name: &str) -> String {
-    match name
-        .strip_prefix("node")
-        .and_then(|rest| rest.split_once('/'))
-    {
-        Some((_, file)) => format!("nodeN/{file}"),
-        None => name.to_owned(),
-    }
+    let parts = name.split('/').map(|part| {
+        let numbered = |prefix| {
+            part.strip_prefix(prefix)
+                .is_some_and(|number: &str| number.parse::<u32>().is_ok())
+        };
+        if numbered("node") {
+            "nodeN"
+        } else if numbered("initiator") {
+            "initiatorM"
+        } else {
+            part
+        }
+    });
+    parts.collect::<Vec<_>>().join("/")
 }
 
 /// The names that the document's `What:` lines give.
@@ -59,7 +70,7 @@ fn documented_names() -> BTreeSet<String> {
         .collect()
 }
 
-fn documented(_bench: &mut Bench<'_>) -> Result<()> {
+fn documented(bench: &mut Bench<'_>) -> Result<()> {
     let provider = Provider::load("")?;
     let documented = documented_names();
     let present: BTreeSet<String> = file_names()?.iter().map(|name| general(name)).collect();
@@ -73,12 +84,17 @@ fn documented(_bench: &mut Bench<'_>) -> Result<()> {
         present.difference(&documented).collect::<Vec<_>>(),
         documented.difference(&present).collect::<Vec<_>>()
     );
+    let initiators = bench.machine.cpu.len();
     for node in provider.nodes()? {
         let files = file_names()?
             .iter()
             .filter(|name| name.starts_with(&format!("node{node}/")))
             .count();
-        ensure!(files == 4, "node{node} has {files} files, expected 4");
+        let expected = 5 + 4 * initiators;
+        ensure!(
+            files == expected,
+            "node{node} has {files} files, expected {expected}"
+        );
     }
     provider.unload()
 }
