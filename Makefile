@@ -25,11 +25,11 @@ help: ## this list
 
 ## Against a kernel tree
 
-modules: ## numaweave.ko for the kernel tree KDIR (default)
+modules: ## the modules for the kernel tree KDIR (default)
 	@scripts/check-kdir '$(KDIR)'
 	$(MAKE) -C '$(KDIR)' M='$(CURDIR)' modules
 
-modules_install: ## install numaweave.ko for the kernel of KDIR
+modules_install: ## install the modules for the kernel of KDIR
 	@scripts/check-kdir '$(KDIR)'
 	$(MAKE) -C '$(KDIR)' M='$(CURDIR)' modules_install
 
