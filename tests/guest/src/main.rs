@@ -9,6 +9,7 @@
 mod cases;
 mod demo;
 mod file;
+mod ftrace;
 mod harness;
 mod injector;
 mod kernel_log;
@@ -20,6 +21,7 @@ mod place;
 mod plan;
 mod provider;
 mod random;
+mod takeover;
 mod usage;
 mod wait;
 mod watch;

@@ -16,6 +16,7 @@ mod placement;
 mod rounds;
 mod sample;
 mod storm;
+mod takeover;
 mod trace;
 mod unload;
 mod update;
@@ -38,6 +39,7 @@ pub(crate) const SUITES: &[Suite] = &[
     control::SUITE,
     hook::SUITE,
     hotplug::SUITE,
+    takeover::SUITE,
     trace::SUITE,
     parameters::SUITE,
     input::SUITE,
