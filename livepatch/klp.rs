@@ -111,8 +111,8 @@ static PATCH: Shared<ffi::klp_patch> = Shared::new(ffi::klp_patch {
     ..unsafe { zeroed() }
 });
 
-/// Whether somebody was let to [`enable()`]: one is, once and for all.
-static TAKEN: SetOnce<()> = SetOnce::new();
+/// Whether the patch was handed over: it is, once and for all.
+static HANDED_OVER: SetOnce<()> = SetOnce::new();
 
 /// Called when each task uses our functions.
 extern "C" fn patched(_: *mut ffi::klp_object) {
@@ -125,8 +125,7 @@ extern "C" fn patched(_: *mut ffi::klp_object) {
     }
 }
 
-/// Called when each task uses the kernel's functions again, or still: also where patching has failed
-/// or was called off, which numaweave does not mind.
+/// Called when each task uses the kernel's functions again.
 extern "C" fn unpatched(_: *mut ffi::klp_object) {
     // SAFETY: The kernel's are in force, and we may sleep.
     unsafe { ffi::numaweave_takeover_detach() };
@@ -162,22 +161,6 @@ fn can_be_replaced(name: &CStr) -> Result<bool> {
     }
 }
 
-/// Returns the names that the kernel is going to look for.
-///
-/// # Safety
-///
-/// The patch must not have been handed over.
-unsafe fn names() -> impl Iterator<Item = &'static CStr> {
-    // SAFETY: By the contract nobody writes the functions.
-    let functions = unsafe { &*FUNCTIONS.get() };
-    functions
-        .iter()
-        .map(|function| function.old_name)
-        .take_while(|name| !name.is_null())
-        // SAFETY: It is the pointer of a static `CStr`.
-        .map(|name| unsafe { CStr::from_char_ptr(name) })
-}
-
 /// Replaces the functions; all tasks use ours some time after this has returned. To be the last step
 /// of the start-up of `module`.
 ///
@@ -186,17 +169,14 @@ unsafe fn names() -> impl Iterator<Item = &'static CStr> {
 /// `ENOENT` where the kernel lacks one of the functions, and those of live patching; nothing is
 /// replaced then, and the log has the reason.
 pub(crate) fn enable(module: &'static ThisModule) -> Result {
-    if !TAKEN.populate(()) {
-        return Err(EBUSY);
-    }
     let mut complete = true;
-    // SAFETY: It is handed over below, and only there.
-    for name in unsafe { names() } {
-        if !can_be_replaced(name)? {
+    for replacement in &REPLACEMENTS {
+        if !can_be_replaced(replacement.name)? {
             complete = false;
             pr_err!(
-                "this kernel has no function {name} that could be replaced: it is missing, inlined \
-                 or not traceable\n"
+                "this kernel has no function {} that could be replaced: it is missing, inlined or \
+                 not traceable\n",
+                replacement.name
             );
         }
     }
@@ -204,18 +184,20 @@ pub(crate) fn enable(module: &'static ThisModule) -> Result {
         pr_err!("nothing is replaced; numaweave works without the takeover\n");
         return Err(ENOENT);
     }
+    if !HANDED_OVER.populate(()) {
+        return Err(EBUSY);
+    }
     // SAFETY: Nobody else knows the patch yet.
     unsafe { (&raw mut (*PATCH.get()).mod_).write(module.as_ptr()) };
     // SAFETY: All of the patch is static. It is handed over once, and the kernel keeps the module
     // loaded until it has forgotten the patch.
     let enabled = to_result(unsafe { ffi::klp_enable_patch(PATCH.get()) });
     if let Err(error) = enabled {
-        let reason = if error == EBUSY {
-            "kernel.ftrace_enabled is 0, or something else redirects one of the functions"
-        } else {
-            "the lines before say why"
-        };
-        pr_err!("nothing is replaced, as the kernel does not let itself be patched: {reason}\n");
+        pr_err!(
+            "the kernel does not let itself be patched ({error:?}), nothing is replaced; EBUSY: \
+             kernel.ftrace_enabled is 0, or another tool than live patching redirects a function; \
+             EINVAL: the lines before say why\n"
+        );
     }
     enabled
 }

@@ -152,9 +152,11 @@ impl<T: KernelTable> Publisher<T> {
         }
         let mut found = self.adopted;
         for (node, row) in NodeId::all().zip(self.rows.iter_mut()) {
-            row.foreign = table
-                .weight(node)?
-                .filter(|present| row.left.map_or(!known, |left| left != *present));
+            let present = table.weight(node)?;
+            row.foreign =
+                present.filter(|present| row.left.map_or(!known, |left| left != *present));
+            // Who ends an automatic table keeps what is in it.
+            row.baseline = row.baseline.or(present);
             if row.foreign.is_some() {
                 row.left = row.foreign;
                 row.baseline = row.foreign;
@@ -219,6 +221,7 @@ impl<T: KernelTable> Publisher<T> {
 
     /// Makes the kernel compute the weights, which the takeover has it do as we want them.
     fn adopt(&mut self) -> Result<bool> {
+        let is_first = self.baseline_auto.is_none();
         self.remember()?;
         let Some(table) = &self.table else {
             return Ok(false);
@@ -226,7 +229,8 @@ impl<T: KernelTable> Publisher<T> {
         let mut differs = false;
         for (node, row) in NodeId::all().zip(self.rows.iter_mut()) {
             let present = table.weight(node)?;
-            if row.left.is_none() {
+            if is_first && row.left.is_none() {
+                // Later it may be what was computed for us.
                 row.baseline = present;
             }
             differs |= row.wanted.is_some() && present != row.wanted;

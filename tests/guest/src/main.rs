@@ -9,13 +9,14 @@
 mod cases;
 mod demo;
 mod file;
-mod ftrace;
 mod harness;
 mod injector;
 mod kernel_log;
 mod kernel_table;
 mod machine;
+mod mapping;
 mod memory_block;
+mod mempolicy;
 mod module;
 mod place;
 mod plan;
@@ -43,13 +44,13 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Fault anonymous 4 KiB pages in order and print `NODE COUNT` lines.
+    /// Fault pages in order and print `NODE COUNT` lines.
     ///
-    /// Run it under the policy to be looked at: `numactl -w all numaweave-guest place --pages 900`.
+    /// Run it under the policy to be looked at (`numactl -w all numaweave-guest place --pages 900`),
+    /// or have it set one itself.
     Place {
-        /// Number of 4 KiB pages to map and fault.
-        #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
-        pages: u32,
+        #[command(flatten)]
+        order: place::Order,
         /// Print one line of JSON instead.
         #[arg(long)]
         json: bool,
@@ -71,7 +72,7 @@ enum Command {
 
 fn run() -> Result<ExitCode> {
     match Arguments::parse().command {
-        Command::Place { pages, json } => place::main(pages, json),
+        Command::Place { order, json } => place::main(&order, json),
         Command::Test { filter, list, seed } => harness::main(filter.as_deref(), list, seed),
         Command::Demo => demo::main(),
     }

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use nix::errno::Errno;
-use nix::kmod::{delete_module, finit_module, init_module, DeleteModuleFlags, ModuleInitFlags};
+use nix::kmod::{delete_module, finit_module, DeleteModuleFlags, ModuleInitFlags};
 
 use crate::harness::faults;
 
@@ -31,17 +31,6 @@ impl Module {
         finit_module(&file, &options, ModuleInitFlags::empty())
             .with_context(|| format!("the kernel refuses {path} with parameters {parameters:?}"))?;
         Ok(Self { name, loaded: true })
-    }
-
-    /// Loads the module `name` from memory.
-    pub(crate) fn load_image(name: &'static str, image: &[u8]) -> Result<Self> {
-        init_module(image, c"").with_context(|| format!("the kernel refuses this {name}"))?;
-        Ok(Self { name, loaded: true })
-    }
-
-    /// Leaves it loaded; somebody else unloads it.
-    pub(crate) fn stay(mut self) {
-        self.loaded = false;
     }
 
     /// Unloads, and says so when the kernel refuses.

@@ -1,88 +1,213 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The takeover as an administrator sees it: `numaweave_livepatch` and `/sys/kernel/livepatch`.
+//! The takeover, `numaweave_livepatch.ko`: put on, taken off, and the order that it gives pages.
 
-use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result};
-use nix::errno::Errno;
+use anyhow::{ensure, Context, Result};
+use numaweave_policy::schedule::{fill, Scratch, Turn};
+use numaweave_policy::{cycle, reduce};
 
 use crate::file;
-use crate::harness::faults;
-use crate::module::{errno, is_loaded, unload, Module};
+use crate::kernel_table::KernelTable;
+use crate::module::Module;
+use crate::place::Placement;
+use crate::provider::Provider;
 use crate::wait::wait_for;
+use crate::weights::Weights;
+use crate::workload;
 
-/// Name of the module, and of its patch.
-pub(crate) const NAME: &str = "numaweave_livepatch";
+const MODULE: &str = "numaweave_livepatch";
+const ENABLED: &str = "/sys/kernel/livepatch/numaweave_livepatch/enabled";
 
-/// Where the kernel shows its livepatches.
-const LIVEPATCHES: &str = "/sys/kernel/livepatch";
-
-/// The takeover in force; disabled and unloaded when dropped.
-///
-/// Load it after numaweave and drop it before.
-#[must_use = "the takeover ends at once"]
+/// numaweave with the takeover attached; both are unloaded when dropped.
 pub(crate) struct Takeover {
-    ended: bool,
+    // Dropped in this order, as the one uses the other.
+    patch: Patch,
+    pub(crate) provider: Provider,
 }
 
 impl Takeover {
-    /// Loads the module, and waits until every task goes by it and numaweave knows.
-    pub(crate) fn load() -> Result<Self> {
-        Module::load(NAME, "")?.stay();
-        let takeover = Self { ended: false };
-        wait_for("the takeover in /sys/kernel/numaweave/attached", || {
-            let attached = file::read("/sys/kernel/numaweave/attached")?;
+    /// Loads numaweave with `parameters`, and the takeover.
+    pub(crate) fn load(parameters: &str) -> Result<Self> {
+        Self::attach(Provider::load(parameters)?)
+    }
+
+    /// Loads the takeover.
+    pub(crate) fn attach(provider: Provider) -> Result<Self> {
+        Ok(Self {
+            patch: Patch::load(&provider)?,
+            provider,
+        })
+    }
+
+    /// Takes the takeover off; numaweave stays.
+    pub(crate) fn detach(self) -> Result<Provider> {
+        self.patch.remove()?;
+        Ok(self.provider)
+    }
+
+    /// Unloads both.
+    pub(crate) fn unload(self) -> Result<()> {
+        self.detach()?.unload()
+    }
+
+    /// Waits until the kernel's table says what the takeover makes it compute: the weights shown, 1
+    /// for a weight of 0, and automatic if they are.
+    pub(crate) fn wait_for_mirror(&self) -> Result<()> {
+        wait_for("the kernel's own files with the takeover's weights", || {
+            let auto = self.provider.read("auto")? == "true";
+            let weights = self.provider.weights()?;
+            let weights: Weights = weights.iter().map(|(&node, &w)| (node, w.max(1))).collect();
+            let kernel = KernelTable::read()?;
+            Ok(if kernel.auto == auto && kernel.weights == weights {
+                Ok(())
+            } else {
+                Err(format!("{kernel}; numaweave has auto {auto}, {weights}"))
+            })
+        })
+    }
+
+    /// Has the orders that `place` will ask for made, so that no decision falls back: runs it until
+    /// one run leaves `fallbacks` as they were.
+    pub(crate) fn warm_up(&self, mut place: impl FnMut() -> Result<()>) -> Result<()> {
+        wait_for("decisions that find their order cached", || {
+            let before = self.fallbacks()?;
+            place()?;
+            let grown = self.fallbacks()? - before;
+            Ok(if grown == 0 {
+                Ok(())
+            } else {
+                Err(format!("{grown} more fell back"))
+            })
+        })
+    }
+
+    /// Decisions that fell back, since load.
+    pub(crate) fn fallbacks(&self) -> Result<u64> {
+        file::parse(self.provider.path("fallbacks"))
+    }
+
+    /// Decisions for `node`, since load.
+    pub(crate) fn placed(&self, node: u32) -> Result<u64> {
+        file::parse(self.provider.path(&format!("node{node}/placed")))
+    }
+}
+
+/// The livepatch module alone; disabled and unloaded when dropped.
+pub(crate) struct Patch {
+    module: Option<Module>,
+}
+
+impl Patch {
+    /// Loads it, and waits until `provider` knows.
+    pub(crate) fn load(provider: &Provider) -> Result<Self> {
+        let patch = Self {
+            module: Some(Module::load(MODULE, "")?),
+        };
+        wait_for("attached to say livepatch", || {
+            let attached = provider.read("attached")?;
             Ok(if attached == "livepatch" {
                 Ok(())
             } else {
                 Err(attached)
             })
         })?;
-        Ok(takeover)
+        Ok(patch)
     }
 
-    /// Disables and unloads it: mempolicy's functions are its own on return, and numaweave knows.
-    pub(crate) fn end(mut self) -> Result<()> {
-        self.ended = true;
-        end()
+    /// Disables and unloads it, and says so when that fails.
+    pub(crate) fn remove(mut self) -> Result<()> {
+        let module = self.module.take();
+        disable()?;
+        module.map_or(Ok(()), Module::unload)
     }
 }
 
-impl Drop for Takeover {
+impl Drop for Patch {
     fn drop(&mut self) {
-        if !self.ended {
-            if let Err(error) = end() {
-                faults::report(&error);
+        if self.module.is_some() {
+            if let Err(error) = disable() {
+                crate::harness::faults::report(&error);
             }
         }
     }
 }
 
-/// Disables and unloads the takeover, whatever state it is in.
-pub(crate) fn end() -> Result<()> {
-    let enabled = Path::new(LIVEPATCHES).join(NAME).join("enabled");
-    if enabled.exists() && file::read(&enabled)? == "1" {
-        file::write(&enabled, "0")?;
-    }
-    // The kernel holds the module until no task runs in it, and a moment longer.
-    wait_for("the takeover unloaded", || match unload(NAME) {
-        Ok(()) => Ok(Ok(())),
-        Err(error) if errno(&error) == Some(Errno::EAGAIN) => Ok(Err("in use".to_owned())),
-        Err(_) if !is_loaded(NAME) => Ok(Ok(())),
-        Err(error) => Err(error),
+/// Has the kernel's own functions back, and waits until nobody uses ours.
+fn disable() -> Result<()> {
+    file::write(ENABLED, "0")?;
+    wait_for("the patch to be gone from /sys/kernel/livepatch", || {
+        Ok(if Path::new(ENABLED).exists() {
+            Err("it is there".to_owned())
+        } else {
+            Ok(())
+        })
     })
 }
 
-/// The kernel's livepatches, by name.
-pub(crate) fn livepatches() -> Result<Vec<String>> {
-    let failed = || format!("cannot list {LIVEPATCHES}");
-    fs::read_dir(LIVEPATCHES)
-        .with_context(failed)?
-        .map(|entry| {
-            let name = entry.with_context(failed)?.file_name();
-            Ok(name.to_string_lossy().into_owned())
-        })
+/// The order of one cycle of `weights`, by the module's own code.
+fn order(weights: &Weights) -> Result<Vec<u32>> {
+    let nodes: Vec<u32> = weights.keys().copied().collect();
+    let mut dense: Vec<u8> = weights.values().copied().collect();
+    reduce(&mut dense);
+    let mut turns = vec![Turn::default(); usize::try_from(cycle(&dense))?];
+    fill(
+        &dense,
+        &mut vec![Scratch::default(); dense.len()],
+        &mut turns,
+    )?;
+    let node = |turn: &Turn| nodes.get(usize::from(turn.node)).copied();
+    turns
+        .iter()
+        .map(|turn| node(turn).context("a turn of no node"))
         .collect()
+}
+
+/// Expects the pages to follow the order of `weights` page by page, from whatever place of the cycle
+/// on.
+pub(crate) fn expect_order(placement: &Placement, weights: &Weights) -> Result<()> {
+    let cycle = order(weights)?;
+    let follows = |start: usize| {
+        let expected = cycle.iter().cycle().skip(start);
+        placement
+            .order
+            .iter()
+            .zip(expected)
+            .all(|(is, should)| is == should)
+    };
+    ensure!(
+        (0..cycle.len()).any(follows),
+        "pages should go to the nodes {cycle:?} again and again ({weights}), but went to {:?}",
+        placement.order
+    );
+    Ok(())
+}
+
+/// Places `cycles` whole cycles of `weights` with `options` of `place` and expects their order, after
+/// it has been cached.
+pub(crate) fn expect(
+    takeover: &Takeover,
+    weights: &Weights,
+    cycles: u32,
+    options: &[&str],
+) -> Result<()> {
+    let pages = weights.cycle() * cycles;
+    takeover.warm_up(|| workload::run_alone(pages, options).map(drop))?;
+    let placement = workload::run_alone(pages, options)?;
+    let share = weights.share_of(pages);
+    let share = share.into_iter().filter(|(_, pages)| *pages != 0).collect();
+    ensure!(
+        placement.nodes == share,
+        "{pages} pages of {options:?} ({cycles} cycles of {weights}) should lie as {share:?}, but lie \
+         as {:?}",
+        placement.nodes
+    );
+    expect_order(&placement, weights).with_context(|| format!("{options:?}"))
+}
+
+/// A list of nodes as `place` takes it.
+pub(crate) fn list<'a>(nodes: impl IntoIterator<Item = &'a u32>) -> String {
+    let nodes: Vec<String> = nodes.into_iter().map(u32::to_string).collect();
+    nodes.join(",")
 }

@@ -3,6 +3,7 @@
 //! A real workload: `numactl -w all numaweave-guest place` in a process of its own.
 
 use std::env;
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{ensure, Context, Result};
@@ -15,27 +16,16 @@ use crate::{file, machine};
 /// Whole cycles that a check of placement faults.
 const CYCLES: u32 = 4;
 
-/// Runs the workload over all nodes and returns where its pages lie.
+/// Runs the workload over all nodes under numactl and returns where its pages lie.
 pub(crate) fn run(pages: u32) -> Result<Placement> {
-    let program = env::current_exe().context("cannot find this program's own file")?;
-    let output = Command::new("numactl")
-        .args(["-w", "all"])
-        .arg(program)
-        .args(["place", "--json", "--pages", &pages.to_string()])
-        .output()
-        .context("cannot run numactl")?;
-    ensure!(
-        output.status.success(),
-        "numactl -w all numaweave-guest place --pages {pages}: {}: {}",
-        output.status,
-        String::from_utf8_lossy(&output.stderr).trim()
-    );
-    let placement: Placement = serde_json::from_slice(&output.stdout).with_context(|| {
-        format!(
-            "place printed {:?}",
-            String::from_utf8_lossy(&output.stdout)
-        )
-    })?;
+    run_with(pages, &[])
+}
+
+/// As [`run`], with further `options` of `place`.
+pub(crate) fn run_with(pages: u32, options: &[&str]) -> Result<Placement> {
+    let mut command = Command::new("numactl");
+    command.args(["-w", "all"]).arg(program()?);
+    let placement = place(command, pages, options)?;
     let nodes = machine::memory_nodes()?.len();
     ensure!(
         nodes == 1 || placement.policy.starts_with("weighted interleave"),
@@ -43,6 +33,35 @@ pub(crate) fn run(pages: u32) -> Result<Placement> {
         placement.policy
     );
     Ok(placement)
+}
+
+/// Runs the workload, which sets its policy itself by its `options`.
+pub(crate) fn run_alone(pages: u32, options: &[&str]) -> Result<Placement> {
+    place(Command::new(program()?), pages, options)
+}
+
+fn program() -> Result<PathBuf> {
+    env::current_exe().context("cannot find this program's own file")
+}
+
+fn place(mut command: Command, pages: u32, options: &[&str]) -> Result<Placement> {
+    command.args(["place", "--json", "--pages", &pages.to_string()]);
+    let output = command
+        .args(options)
+        .output()
+        .with_context(|| format!("cannot run {command:?}"))?;
+    ensure!(
+        output.status.success(),
+        "{command:?}: {}: {}",
+        output.status,
+        String::from_utf8_lossy(&output.stderr).trim()
+    );
+    serde_json::from_slice(&output.stdout).with_context(|| {
+        format!(
+            "place printed {:?}",
+            String::from_utf8_lossy(&output.stdout)
+        )
+    })
 }
 
 /// Faults whole cycles of `weights` and expects exactly their share on each node.

@@ -39,9 +39,9 @@ pub(crate) const SUITES: &[Suite] = &[
     control::SUITE,
     hook::SUITE,
     hotplug::SUITE,
-    takeover::SUITE,
     trace::SUITE,
     parameters::SUITE,
     input::SUITE,
+    takeover::SUITE,
     rounds::SUITE,
 ];

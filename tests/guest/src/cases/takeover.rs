@@ -1,194 +1,336 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The takeover comes and goes, and is refused where it cannot be whole.
+//! The takeover comes, decides page by page, and goes without a trace.
 
-use std::fs;
+use std::io;
 
-use anyhow::{bail, ensure, Context, Result};
+use anyhow::{ensure, Result};
 use nix::errno::Errno;
+use nix::libc;
 
 use crate::file;
-use crate::ftrace::{FtraceOff, ENABLED_FUNCTIONS};
 use crate::harness::{Bench, Case, Scope, Suite};
+use crate::injector::Injector;
 use crate::kernel_log::KernelLog;
-use crate::kernel_table::KernelTable;
-use crate::module::{errno, Module};
+use crate::kernel_table::{self, KernelTable};
+use crate::machine::Coordinates;
+use crate::module;
 use crate::provider::Provider;
-use crate::takeover::{livepatches, Takeover, NAME};
+use crate::takeover::{self, list, Patch, Takeover};
+use crate::wait::wait_for;
+use crate::weights::Weights;
+use crate::workload;
 
 pub(super) const SUITE: Suite = Suite {
     name: "takeover",
     cases: &[
-        Case::new("comes_and_goes", Scope::Everywhere, comes_and_goes),
-        Case::new("needs_numaweave", Scope::Everywhere, needs_numaweave),
-        Case::new("function_missing", Scope::Everywhere, function_missing),
-        Case::new("all_missing", Scope::Everywhere, all_missing),
-        Case::new("ftrace_off", Scope::Everywhere, ftrace_off),
+        Case::new("attached", Scope::Everywhere, attached),
+        Case::new("restored", Scope::Everywhere, restored),
+        Case::new("pinned", Scope::Everywhere, pinned),
+        Case::new("numactl", Scope::Everywhere, numactl),
+        Case::new("order", Scope::Everywhere, order),
+        Case::new("after_updates", Scope::FirmwareData, after_updates),
+        Case::new("new_table", Scope::SeveralNodes, new_table),
+        Case::new("counted", Scope::Everywhere, counted),
+        Case::new("many_masks", Scope::SeveralNodes, many_masks),
+        Case::new("kernel_weight", Scope::SeveralNodes, kernel_weight),
+        Case::new("kernel_auto", Scope::SeveralNodes, kernel_auto),
+        Case::new("unpublished", Scope::SeveralNodes, unpublished),
+        Case::new("zero", Scope::SeveralNodes, zero),
+        Case::new("zero_detached", Scope::SeveralNodes, zero_detached),
     ],
 };
 
-/// The functions that are replaced.
-const FUNCTIONS: [&str; 3] = [
-    "weighted_interleave_nid",
-    "weighted_interleave_nodes",
-    "reduce_interleave_weights",
-];
-
-/// `attached` and the kernel's table follow, and numaweave stays as long as it is needed.
-fn comes_and_goes(_bench: &mut Bench<'_>) -> Result<()> {
-    let provider = Provider::load("")?;
+fn attached(_bench: &mut Bench<'_>) -> Result<()> {
+    let provider = Provider::load("publish=false")?;
+    provider.expect("attached", "none")?;
+    provider.write("publish", "true")?;
     provider.expect("attached", "publish")?;
-    let published = KernelTable::read()?;
-
-    for round in 0..2 {
-        let takeover = Takeover::load().with_context(|| format!("round {round}"))?;
-        let replaced = replaced()?;
-        ensure!(
-            replaced.len() == FUNCTIONS.len(),
-            "only {replaced:?} are replaced"
-        );
-        provider.expect_published()?;
-        let table = KernelTable::read()?;
-        ensure!(
-            table.auto && table.weights == published.weights,
-            "with the takeover the kernel's table is {table}; expected {}, automatic",
-            published.weights
-        );
-        match crate::module::unload("numaweave") {
-            Ok(()) => bail!("numaweave was unloaded under the takeover"),
-            Err(error) => ensure!(
-                errno(&error) == Some(Errno::EAGAIN),
-                "numaweave under the takeover cannot be unloaded because: {error:#}"
-            ),
-        }
-        takeover.end()?;
-        provider.expect("attached", "publish")?;
-        expect_untouched(&published)?;
-    }
+    let patch = Patch::load(&provider)?;
+    provider.expect("attached", "livepatch")?;
+    patch.remove()?;
+    provider.expect("attached", "publish")?;
     provider.unload()
 }
 
-/// There is nothing to ask without numaweave.
-fn needs_numaweave(_bench: &mut Bench<'_>) -> Result<()> {
-    match Module::load(NAME, "") {
-        Ok(_) => bail!("{NAME} was loaded without numaweave"),
-        Err(error) => ensure!(
-            errno(&error) == Some(Errno::ENOENT),
-            "{NAME} without numaweave is refused with {error:#}"
-        ),
-    }
-    Ok(())
-}
-
-/// A kernel without one of the functions: the module looks for another name, and so for one that is
-/// not there.
-fn function_missing(_bench: &mut Bench<'_>) -> Result<()> {
-    for missing in FUNCTIONS {
-        refused_without(&[missing])?;
-    }
-    Ok(())
-}
-
-/// All of them are named.
-fn all_missing(_bench: &mut Bench<'_>) -> Result<()> {
-    refused_without(&FUNCTIONS)
-}
-
-/// The kernel patches nothing while ftrace is off.
-fn ftrace_off(_bench: &mut Bench<'_>) -> Result<()> {
-    let provider = Provider::load("")?;
+/// After load and unload with some change in between the kernel's table is what it was.
+fn restored(bench: &mut Bench<'_>) -> Result<()> {
     let before = KernelTable::read()?;
-    let off = FtraceOff::new()?;
-    let lines = refusal(Errno::EBUSY, || Module::load(NAME, ""))?;
+    let takeover = Takeover::load("")?;
+    takeover.wait_for_mirror()?;
+    let node = bench.machine.last_node();
+    takeover
+        .provider
+        .write(&format!("node{node}/weight"), "9")?;
+    takeover.wait_for_mirror()?;
+    takeover.provider.write("auto", "true")?;
+    takeover.wait_for_mirror()?;
+    takeover.unload()?;
+    let after = KernelTable::read()?;
     ensure!(
-        lines
-            .iter()
-            .any(|line| line.contains("kernel.ftrace_enabled is 0")),
-        "with ftrace off the log says {lines:?}"
+        after == before,
+        "after the takeover the kernel's table is {after}, before it was {before}"
     );
-    provider.expect("attached", "publish")?;
-    expect_untouched(&before)?;
-    drop(off);
+    workload::expect(&before.weights)
+}
+
+/// numaweave stays as long as the takeover needs it.
+fn pinned(_bench: &mut Bench<'_>) -> Result<()> {
+    let takeover = Takeover::load("")?;
+    let error = module::unload("numaweave").err();
+    let errno = error.as_ref().and_then(module::errno);
+    // The kernel says EWOULDBLOCK where other modules use one.
+    ensure!(
+        errno == Some(Errno::EWOULDBLOCK),
+        "unloading numaweave under the takeover ends with {error:?}"
+    );
+    takeover.unload()
+}
+
+/// What numactl places differs in order, and in nothing else.
+fn numactl(_bench: &mut Bench<'_>) -> Result<()> {
+    let provider = Provider::load("")?;
+    let weights = provider.weights()?;
+    workload::expect(&weights)?;
+    let patch = Patch::load(&provider)?;
+    workload::expect(&weights)?;
+    patch.remove()?;
+    workload::expect(&weights)?;
     provider.unload()
 }
 
-/// Loads the takeover with the last letter of the names in `missing` changed, and expects it to name
-/// them, and only them, and to change nothing.
-fn refused_without(missing: &[&str]) -> Result<()> {
-    let path = format!("/modules/{NAME}.ko");
-    let mut image = fs::read(&path).with_context(|| format!("cannot read {path}"))?;
-    let mut absent = Vec::new();
-    for name in missing {
-        let other = format!("{}Z", &name[..name.len() - 1]);
-        replace(&mut image, name, &other)?;
-        absent.push(other);
-    }
+fn order(bench: &mut Bench<'_>) -> Result<()> {
+    let takeover = Takeover::load("")?;
+    let nodes = list(&bench.machine.memory);
+    let weights = takeover.provider.weights()?;
+    let options = ["--policy", "task", "--nodes", &nodes];
+    takeover::expect(&takeover, &weights, 4, &options)?;
+    takeover.unload()
+}
 
-    let provider = Provider::load("")?;
-    let before = KernelTable::read()?;
-    let lines = refusal(Errno::ENOENT, || Module::load_image(NAME, &image))?;
-    for name in FUNCTIONS.map(str::to_owned).iter().chain(&absent) {
-        let named = lines
-            .iter()
-            .any(|line| line.contains(&format!("no function {name} that could be replaced")));
+fn after_updates(bench: &mut Bench<'_>) -> Result<()> {
+    let injector = Injector::load()?;
+    let takeover = Takeover::load("")?;
+    let nodes = list(&bench.machine.memory);
+    let options = ["--policy", "task", "--nodes", &nodes];
+    for bandwidth in [40_000, 400_000] {
+        let node = bench.machine.last_node();
+        let provider = &takeover.provider;
+        provider.follow(&injector, node, Coordinates::both(bandwidth))?;
+        takeover.wait_for_mirror()?;
+        let weights = provider.expect_planned(bench.machine)?;
+        takeover::expect(&takeover, &weights, 2, &options)?;
+    }
+    takeover.unload()?;
+    injector.undo()
+}
+
+/// A new table holds for the very next page, whatever is cached.
+fn new_table(bench: &mut Bench<'_>) -> Result<()> {
+    let takeover = Takeover::load("")?;
+    for weight in 1..=20 {
+        for (&node, weight) in bench.machine.memory.iter().zip((weight..).step_by(2)) {
+            let weight = u8::try_from(weight % 9 + 1)?;
+            takeover
+                .provider
+                .write(&format!("node{node}/weight"), weight.to_string())?;
+        }
+        workload::expect(&takeover.provider.weights()?)?;
+    }
+    takeover.unload()
+}
+
+/// `placed` counts what is placed, and `fallbacks` stands still once the order is there.
+fn counted(bench: &mut Bench<'_>) -> Result<()> {
+    let takeover = Takeover::load("")?;
+    let nodes = list(&bench.machine.memory);
+    let options = ["--policy", "task", "--nodes", &nodes];
+    let weights = takeover.provider.weights()?;
+    let pages = weights.cycle() * 3;
+    takeover.warm_up(|| workload::run_alone(pages, &options).map(drop))?;
+    let counts = || -> Result<Vec<u64>> {
+        let nodes = bench.machine.memory.iter();
+        nodes.map(|&node| takeover.placed(node)).collect()
+    };
+    let before = counts()?;
+    let placement = workload::run_alone(pages, &options)?;
+    let after = counts()?;
+    for ((node, before), after) in bench.machine.memory.iter().zip(before).zip(after) {
+        let pages = placement.nodes.get(node).copied().unwrap_or(0);
+        // The process has pages of its own besides the ones it tells of.
         ensure!(
-            named == absent.contains(name),
-            "{absent:?} are not there, and the log says {lines:?}"
+            after - before >= u64::from(pages),
+            "{pages} pages went to node {node}, but {} were counted",
+            after - before
         );
     }
-    provider.expect("attached", "publish")?;
-    expect_untouched(&before)?;
-    provider.unload()
+    takeover.unload()
 }
 
-/// Replaces `name` wherever it ends a string of `image`.
-fn replace(image: &mut [u8], name: &str, other: &str) -> Result<()> {
-    let mut found = 0;
-    for start in 0..image.len() - name.len() {
-        let (text, rest) = image[start..].split_at_mut(name.len());
-        if text == name.as_bytes() && rest[0] == 0 {
-            text.copy_from_slice(other.as_bytes());
-            found += 1;
+/// More nodemasks than the cache has room for: each still has its own order.
+fn many_masks(_bench: &mut Bench<'_>) -> Result<()> {
+    let takeover = Takeover::load("")?;
+    let all = takeover.provider.weights()?;
+    let mut masks = 0;
+    for bits in 1..512_u32 {
+        let chosen = |place: usize| bits >> (place % 9) & 1 == 1;
+        let subset: Weights = all
+            .iter()
+            .enumerate()
+            .filter(|(place, _)| chosen(*place))
+            .map(|(_, (&node, &weight))| (node, weight))
+            .collect();
+        // Each subset once.
+        let is_new = bits < 1 << all.len().min(9);
+        if subset.is_empty() || !is_new || masks == 160 {
+            continue;
+        }
+        masks += 1;
+        let pages = subset.cycle();
+        let nodes = list(subset.keys());
+        let placement = workload::run_alone(pages, &["--policy", "mapping", "--nodes", &nodes])?;
+        ensure!(
+            placement.nodes == subset.share_of(pages),
+            "a cycle of {subset} lies as {:?}",
+            placement.nodes
+        );
+        if masks % 8 == 0 {
+            takeover::expect_order(&placement, &subset)?;
         }
     }
-    ensure!(found > 0, "{NAME}.ko does not hold the name {name}");
-    Ok(())
+    takeover.unload()
 }
 
-/// Expects `load` to be refused with `errno`; returns what the module has to say.
-fn refusal(expected: Errno, load: impl FnOnce() -> Result<Module>) -> Result<Vec<String>> {
-    let mut log = KernelLog::from_now_on()?;
-    match load() {
-        Ok(_) => bail!("{NAME} was loaded"),
-        Err(error) => ensure!(
-            errno(&error) == Some(expected),
-            "{NAME} is refused with {error:#}, expected {expected}"
-        ),
+/// A weight that an administrator writes into the kernel's own file wins, and stays.
+fn kernel_weight(bench: &mut Bench<'_>) -> Result<()> {
+    let before = KernelTable::read()?;
+    let node = bench.machine.last_node();
+    let takeover = Takeover::load("")?;
+    takeover.wait_for_mirror()?;
+    kernel_table::set_weight(node, 17)?;
+    let file = format!("node{node}/weight");
+    wait_for("the weight of the kernel's file", || {
+        let weight = takeover.provider.read(&file)?;
+        Ok(if weight == "17" { Ok(()) } else { Err(weight) })
+    })?;
+    takeover.provider.expect("auto", "false")?;
+    takeover.wait_for_mirror()?;
+    workload::expect(&takeover.provider.weights()?)?;
+    takeover.unload()?;
+    let after = KernelTable::read()?;
+    ensure!(
+        !after.auto && after.weights.get(&node) == Some(&17),
+        "the administrator's weight 17 for node {node} is gone: {after}"
+    );
+    before.restore()
+}
+
+/// The kernel's `auto` and numaweave's are one.
+fn kernel_auto(bench: &mut Bench<'_>) -> Result<()> {
+    let before = KernelTable::read()?;
+    let takeover = Takeover::load("")?;
+    takeover.wait_for_mirror()?;
+    let automatic = takeover.provider.weights()?;
+    for turn_on_by_kernel in [true, false] {
+        kernel_table::set_auto(false)?;
+        wait_for("numaweave's auto false", || {
+            let auto = takeover.provider.read("auto")?;
+            Ok(if auto == "false" { Ok(()) } else { Err(auto) })
+        })?;
+        let node = bench.machine.last_node();
+        takeover
+            .provider
+            .write(&format!("node{node}/weight"), "200")?;
+        takeover.wait_for_mirror()?;
+        if turn_on_by_kernel {
+            kernel_table::set_auto(true)?;
+        } else {
+            takeover.provider.write("auto", "true")?;
+        }
+        wait_for("the automatic weights again", || {
+            let weights = takeover.provider.weights()?;
+            Ok(if weights == automatic {
+                Ok(())
+            } else {
+                Err(weights.to_string())
+            })
+        })?;
+        takeover.wait_for_mirror()?;
     }
-    let mut lines = log.lines()?;
-    lines.retain(|line| line.starts_with(NAME));
-    Ok(lines)
+    takeover.unload()?;
+    // The administrator has ended the automatic table, and never turned it on again himself.
+    let after = KernelTable::read()?;
+    ensure!(
+        !after.auto && after.weights == automatic,
+        "the kernel's table should be manual with {automatic}; it is {after}"
+    );
+    before.restore()
 }
 
-/// Which of the functions something has been put in front of.
-fn replaced() -> Result<Vec<&'static str>> {
-    let enabled = file::read(ENABLED_FUNCTIONS)?;
-    let enabled: Vec<_> = enabled
-        .lines()
-        .filter_map(|line| line.split_whitespace().next())
-        .collect();
-    Ok(FUNCTIONS
-        .into_iter()
-        .filter(|function| enabled.contains(function))
-        .collect())
-}
-
-/// Expects the kernel's functions and table to be as they were.
-fn expect_untouched(table: &KernelTable) -> Result<()> {
-    let (patches, replaced) = (livepatches()?, replaced()?);
-    ensure!(patches.is_empty(), "there are livepatches: {patches:?}");
-    ensure!(replaced.is_empty(), "{replaced:?} are replaced");
+/// Unpublished, the kernel's table holds mainline's weights while pages follow ours.
+fn unpublished(_bench: &mut Bench<'_>) -> Result<()> {
+    let kernel = KernelTable::read()?;
+    let takeover = Takeover::load("publish=false")?;
+    workload::expect(&takeover.provider.weights()?)?;
+    kernel_table::set_auto(false)?;
+    kernel_table::set_auto(true)?;
     let now = KernelTable::read()?;
-    ensure!(now == *table, "the kernel's table is {now}, was {table}");
-    Ok(())
+    ensure!(
+        now == kernel,
+        "unpublished, the kernel's table should stay {kernel}; it is {now}"
+    );
+    takeover.provider.write("auto", "true")?;
+    workload::expect(&takeover.provider.weights()?)?;
+    takeover.unload()
+}
+
+/// A node of weight 0 takes no page while another can, and 1 each where none can.
+fn zero(bench: &mut Bench<'_>) -> Result<()> {
+    let provider = Provider::load("")?;
+    let node = bench.machine.last_node();
+    let weight = format!("node{node}/weight");
+    let refused = file::try_write(provider.path(&weight), "0").err();
+    ensure!(
+        refused.as_ref().and_then(io::Error::raw_os_error) == Some(libc::EINVAL),
+        "a weight of 0 without the takeover ends with {refused:?}, expected EINVAL"
+    );
+    let takeover = Takeover::attach(provider)?;
+    takeover.provider.write(&weight, "0")?;
+    takeover.wait_for_mirror()?;
+    let weights = takeover.provider.weights()?;
+    ensure!(weights.get(&node) == Some(&0), "{weights}");
+    let nodes = list(&bench.machine.memory);
+    for owner in ["task", "mapping"] {
+        let options = ["--policy", owner, "--nodes", &nodes];
+        takeover::expect(&takeover, &weights, 3, &options)?;
+    }
+
+    let alone = list([&node]);
+    let placement = workload::run_alone(5, &["--policy", "mapping", "--nodes", &alone])?;
+    ensure!(
+        placement.nodes.get(&node) == Some(&5),
+        "a policy of node {node} alone lies as {:?}",
+        placement.nodes
+    );
+    takeover.provider.write("auto", "true")?;
+    takeover.unload()
+}
+
+/// Without the takeover a weight of 0 becomes 1, and the log says so.
+fn zero_detached(bench: &mut Bench<'_>) -> Result<()> {
+    let takeover = Takeover::load("")?;
+    let node = bench.machine.last_node();
+    let file = format!("node{node}/weight");
+    takeover.provider.write(&file, "0")?;
+    let mut log = KernelLog::from_now_on()?;
+    let provider = takeover.detach()?;
+    provider.expect(&file, "1")?;
+    provider.expect_published()?;
+    let line = format!("node {node}: weight 0 becomes 1");
+    let lines = log.lines()?;
+    ensure!(
+        lines.iter().any(|text| text.contains(&line)),
+        "the log should say {line:?}, but says {lines:?}"
+    );
+    provider.unload()
 }

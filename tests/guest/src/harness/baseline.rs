@@ -8,14 +8,14 @@ use std::path::PathBuf;
 use anyhow::{ensure, Result};
 
 use crate::file;
-use crate::ftrace;
 use crate::kernel_table::KernelTable;
 use crate::machine::{reported, Coordinates, Machine};
 use crate::memory_block;
 use crate::module::{is_loaded, unload};
-use crate::takeover;
 
-const MODULES: [&str; 3] = [takeover::NAME, "numaweave", "perf_injector"];
+const FTRACE_ENABLED: &str = "/proc/sys/kernel/ftrace_enabled";
+/// In the order in which they can be unloaded.
+const MODULES: [&str; 3] = ["numaweave_livepatch", "numaweave", "perf_injector"];
 
 /// What must not change from case to case.
 pub(super) struct Baseline {
@@ -54,8 +54,8 @@ impl Baseline {
         for module in MODULES {
             ensure!(!is_loaded(module), "{module} is still loaded");
         }
-        let enabled = file::read(ftrace::ENABLED)?;
-        ensure!(enabled == "1", "{} is {enabled}", ftrace::ENABLED);
+        let ftrace = file::read(FTRACE_ENABLED)?;
+        ensure!(ftrace == "1", "{FTRACE_ENABLED} is {ftrace}");
         for (block, state) in &self.blocks {
             let now = file::read(block)?;
             ensure!(now == *state, "{} is {now}, was {state}", block.display());
@@ -75,15 +75,12 @@ impl Baseline {
 
     /// Brings back what can be brought back from here.
     pub(super) fn repair(&self) -> Result<()> {
-        if is_loaded(takeover::NAME) {
-            takeover::end()?;
-        }
         for module in MODULES {
             if is_loaded(module) {
                 unload(module)?;
             }
         }
-        file::write(ftrace::ENABLED, "1")?;
+        file::write(FTRACE_ENABLED, "1")?;
         for (block, state) in &self.blocks {
             if file::read(block)? != *state {
                 file::write(block, state)?;
