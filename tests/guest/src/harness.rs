@@ -66,6 +66,8 @@ pub(crate) enum Scope {
     MemorylessNode,
     /// Those with a node whose memory can be put online.
     Hotplug,
+    /// The one of this name.
+    Only(&'static str),
 }
 
 impl Scope {
@@ -77,6 +79,7 @@ impl Scope {
             Self::NoFirmwareData => !machine.has_firmware_data(),
             Self::MemorylessNode => !machine.cpu.is_subset(&machine.memory),
             Self::Hotplug => !machine.hotplug.is_empty(),
+            Self::Only(name) => machine.topology.name == name,
         }
     }
 
@@ -88,6 +91,7 @@ impl Scope {
             Self::NoFirmwareData => "a firmware without bandwidth data",
             Self::MemorylessNode => "a node with CPUs and no memory",
             Self::Hotplug => "a node with memory to put online",
+            Self::Only(name) => name,
         }
     }
 }

@@ -63,6 +63,18 @@ pub(crate) struct Topology {
     pub(crate) bandwidth: Vec<TopologyBandwidth>,
 }
 
+impl Topology {
+    /// What firmware says of `target` as `initiator` sees it.
+    pub(crate) fn bandwidth(&self, initiator: u32, target: u32) -> Coordinates {
+        let is = |it: &&TopologyBandwidth| it.initiator == initiator && it.target == target;
+        let found = self.bandwidth.iter().find(is);
+        found.map_or(Coordinates::default(), |it| Coordinates {
+            read: it.read,
+            write: it.write,
+        })
+    }
+}
+
 /// One node of a topology.
 #[derive(Debug, Deserialize)]
 pub(crate) struct TopologyNode {
@@ -78,6 +90,7 @@ pub(crate) struct TopologyNode {
 /// Bandwidth from an initiator to a target in MB/s; 0 where the firmware says nothing.
 #[derive(Debug, Deserialize)]
 pub(crate) struct TopologyBandwidth {
+    pub(crate) initiator: u32,
     pub(crate) target: u32,
     #[serde(default)]
     pub(crate) read: u32,

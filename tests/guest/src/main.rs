@@ -7,6 +7,7 @@
 //! - `demo` shows it: the inside of `make run`.
 
 mod cases;
+mod cpuset;
 mod demo;
 mod file;
 mod harness;

@@ -179,8 +179,9 @@ impl Mapping {
         unsafe { self.page(index).cast::<u8>().write_volatile(1) };
     }
 
-    /// Node of every page, by `move_pages(2)` without a destination.
-    pub(crate) fn order(&self) -> Result<Vec<u32>> {
+    /// Node of every page, by `move_pages(2)` without a destination; [`None`] for a page that has
+    /// none at this moment, as it is being moved.
+    pub(crate) fn order(&self) -> Result<Vec<Option<u32>>> {
         let addresses: Vec<*mut c_void> = (0..self.pages)
             .map(|index| self.page(index).as_ptr())
             .collect();
@@ -200,9 +201,10 @@ impl Mapping {
         };
         Errno::result(done)
             .context("move_pages(2) failed; does the kernel have NUMA_MIGRATION?")?;
-        let node = |(index, node): (usize, &c_int)| match u32::try_from(*node) {
-            Ok(node) => Ok(node),
-            Err(_) => bail!("move_pages(2) gives page {index} status {node}, not a node"),
+        let node = |(index, status): (usize, &c_int)| match u32::try_from(*status) {
+            Ok(node) => Ok(Some(node)),
+            Err(_) if *status == -libc::ENOENT => Ok(None),
+            Err(_) => bail!("move_pages(2) gives page {index} status {status}, not a node"),
         };
         status.iter().enumerate().map(node).collect()
     }

@@ -11,6 +11,7 @@ use nix::errno::Errno;
 use nix::kmod::{delete_module, finit_module, DeleteModuleFlags, ModuleInitFlags};
 
 use crate::harness::faults;
+use crate::wait::wait_for;
 
 /// A loaded module; unloaded when dropped.
 #[derive(Debug)]
@@ -36,6 +37,17 @@ impl Module {
     /// Unloads, and says so when the kernel refuses.
     pub(crate) fn unload(mut self) -> Result<()> {
         self.remove()
+    }
+
+    /// Waits until nobody uses it any more, and unloads it.
+    pub(crate) fn unload_when_unused(mut self) -> Result<()> {
+        self.loaded = false;
+        wait_for(&format!("{} to be unused", self.name), || {
+            match unload(self.name) {
+                Err(error) if errno(&error) == Some(Errno::EAGAIN) => Ok(Err(error.to_string())),
+                unloaded => unloaded.map(Ok),
+            }
+        })
     }
 
     fn remove(&mut self) -> Result<()> {

@@ -3,16 +3,20 @@
 //! Faults pages in order and finds out where the kernel put each.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{ensure, Context, Result};
+use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use nix::sched::{sched_setaffinity, CpuSet};
 use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 
+use crate::file;
 use crate::mapping::{Backing, Mapping};
 use crate::mempolicy::{self, Meaning};
+use crate::wait::{wait_for, Probe};
 
 /// What to fault, and under which policy.
 #[derive(Args, Clone, Debug)]
@@ -38,6 +42,12 @@ pub(crate) struct Order {
     /// Ask before each page which node the task's policy takes next.
     #[arg(long)]
     pub(crate) predict: bool,
+    /// Join this control group first.
+    #[arg(long)]
+    pub(crate) cgroup: Option<PathBuf>,
+    /// After half of the pages print a line, and go on when one is read.
+    #[arg(long)]
+    pub(crate) pause: bool,
 }
 
 /// Whose policy pages follow.
@@ -82,6 +92,9 @@ pub(crate) fn main(order: &Order, json: bool) -> Result<ExitCode> {
 /// Maps and faults the pages one after another and reads their nodes back, in two ways that must
 /// agree.
 fn place(order: &Order) -> Result<Placement> {
+    if let Some(cgroup) = &order.cgroup {
+        file::write(cgroup.join("cgroup.procs"), "0")?;
+    }
     if let Some(cpu) = order.cpu {
         let mut cpus = CpuSet::new();
         cpus.set(cpu)?;
@@ -97,12 +110,27 @@ fn place(order: &Order) -> Result<Placement> {
     }
     let mut predicted = Vec::new();
     for page in 0..usize::try_from(order.pages)? {
+        if order.pause && page == usize::try_from(order.pages / 2)? {
+            println!("half");
+            io::stdin().lines().next().transpose()?;
+        }
         if order.predict {
             predicted.push(mempolicy::next_node()?);
         }
         mapping.fault_page(page);
     }
-    let nodes_in_order = mapping.order()?;
+    // Pages of a task whose cpuset changes may be on their way.
+    wait_for("the nodes of the pages", || look(order, &mapping)).map(|placement| Placement {
+        predicted,
+        ..placement
+    })
+}
+
+/// Looks where the pages of `mapping` are, in two ways that must agree.
+fn look(order: &Order, mapping: &Mapping) -> Result<Probe<Placement>> {
+    let Some(nodes_in_order) = mapping.order()?.into_iter().collect::<Option<Vec<u32>>>() else {
+        return Ok(Err("a page without a node".to_owned()));
+    };
     let nodes = count(&nodes_in_order);
     let (policy, listed) = mapping.numa_maps()?;
     // numa_maps counts huge pages of anonymous memory in small ones.
@@ -110,20 +138,20 @@ fn place(order: &Order) -> Result<Placement> {
         Backing::Thp => 512,
         _ => 1,
     };
-    let expected = nodes
-        .iter()
-        .map(|(node, pages)| (*node, pages * factor))
-        .collect::<BTreeMap<u32, u32>>();
-    ensure!(
-        expected == listed,
-        "move_pages(2) finds pages per node {expected:?}, numa_maps says {listed:?}"
-    );
-    Ok(Placement {
-        pages: order.pages,
-        policy,
-        nodes,
-        order: nodes_in_order,
-        predicted,
+    let found = nodes.iter().map(|(node, pages)| (*node, pages * factor));
+    let found: BTreeMap<u32, u32> = found.collect();
+    Ok(if found == listed {
+        Ok(Placement {
+            pages: order.pages,
+            policy,
+            nodes,
+            order: nodes_in_order,
+            predicted: Vec::new(),
+        })
+    } else {
+        Err(format!(
+            "move_pages(2) finds pages per node {found:?}, numa_maps says {listed:?}"
+        ))
     })
 }
 

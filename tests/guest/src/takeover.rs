@@ -9,9 +9,9 @@ use numaweave_policy::schedule::{fill, Scratch, Turn};
 use numaweave_policy::{cycle, reduce};
 
 use crate::file;
+use crate::harness::faults;
 use crate::kernel_table::KernelTable;
 use crate::module::Module;
-use crate::place::Placement;
 use crate::provider::Provider;
 use crate::wait::wait_for;
 use crate::weights::Weights;
@@ -118,18 +118,23 @@ impl Patch {
 
     /// Disables and unloads it, and says so when that fails.
     pub(crate) fn remove(mut self) -> Result<()> {
-        let module = self.module.take();
+        self.take_off()
+    }
+
+    fn take_off(&mut self) -> Result<()> {
+        let Some(module) = self.module.take() else {
+            return Ok(());
+        };
         disable()?;
-        module.map_or(Ok(()), Module::unload)
+        // The kernel lets go of it a little later.
+        module.unload_when_unused()
     }
 }
 
 impl Drop for Patch {
     fn drop(&mut self) {
-        if self.module.is_some() {
-            if let Err(error) = disable() {
-                crate::harness::faults::report(&error);
-            }
+        if let Err(error) = self.take_off() {
+            faults::report(&error);
         }
     }
 }
@@ -166,20 +171,15 @@ fn order(weights: &Weights) -> Result<Vec<u32>> {
 
 /// Expects the pages to follow the order of `weights` page by page, from whatever place of the cycle
 /// on.
-pub(crate) fn expect_order(placement: &Placement, weights: &Weights) -> Result<()> {
+pub(crate) fn expect_order(pages: &[u32], weights: &Weights) -> Result<()> {
     let cycle = order(weights)?;
     let follows = |start: usize| {
         let expected = cycle.iter().cycle().skip(start);
-        placement
-            .order
-            .iter()
-            .zip(expected)
-            .all(|(is, should)| is == should)
+        pages.iter().zip(expected).all(|(is, should)| is == should)
     };
     ensure!(
         (0..cycle.len()).any(follows),
-        "pages should go to the nodes {cycle:?} again and again ({weights}), but went to {:?}",
-        placement.order
+        "pages should go to the nodes {cycle:?} again and again ({weights}), but went to {pages:?}"
     );
     Ok(())
 }
@@ -203,7 +203,15 @@ pub(crate) fn expect(
          as {:?}",
         placement.nodes
     );
-    expect_order(&placement, weights).with_context(|| format!("{options:?}"))
+    expect_order(&placement.order, weights).with_context(|| format!("{options:?}"))
+}
+
+/// Gives the nodes small weights that differ, by hand.
+pub(crate) fn set_small_weights(provider: &Provider) -> Result<Weights> {
+    for (node, weight) in provider.nodes()?.into_iter().zip([3, 1, 2].iter().cycle()) {
+        provider.write(&format!("node{node}/weight"), weight.to_string())?;
+    }
+    provider.weights()
 }
 
 /// A list of nodes as `place` takes it.

@@ -3,10 +3,11 @@
 //! A real workload: `numactl -w all numaweave-guest place` in a process of its own.
 
 use std::env;
+use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
-use anyhow::{ensure, Context, Result};
+use anyhow::{anyhow, ensure, Context, Result};
 
 use crate::place::Placement;
 use crate::wait::wait_for;
@@ -62,6 +63,44 @@ fn place(mut command: Command, pages: u32, options: &[&str]) -> Result<Placement
             String::from_utf8_lossy(&output.stdout)
         )
     })
+}
+
+/// Runs the workload as [`run_alone`] does, and `between` after half of its pages.
+pub(crate) fn run_in_halves(
+    pages: u32,
+    options: &[&str],
+    between: impl FnOnce() -> Result<()>,
+) -> Result<Placement> {
+    let mut command = Command::new(program()?);
+    command.args(["place", "--json", "--pause", "--pages", &pages.to_string()]);
+    let mut child = command
+        .args(options)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("cannot run {command:?}"))?;
+    let mut half = String::new();
+    let mut output = BufReader::new(child.stdout.take().context("no output")?);
+    output.read_line(&mut half)?;
+    let done = if half == "half\n" {
+        between()
+    } else {
+        Err(anyhow!("{command:?} printed {half:?} in place of half"))
+    };
+    // Its end of input lets it go on, whatever has happened.
+    drop(child.stdin.take());
+    let mut text = String::new();
+    output.read_to_string(&mut text)?;
+    let ended = child.wait_with_output()?;
+    done?;
+    ensure!(
+        ended.status.success(),
+        "{command:?}: {}: {}",
+        ended.status,
+        String::from_utf8_lossy(&ended.stderr).trim()
+    );
+    serde_json::from_str(&text).with_context(|| format!("place printed {text:?}"))
 }
 
 /// Faults whole cycles of `weights` and expects exactly their share on each node.

@@ -7,12 +7,15 @@ mod balanced;
 mod control;
 mod hook;
 mod hotplug;
+mod initiators;
 mod input;
 mod load;
 mod mainline;
 mod overrides;
 mod parameters;
 mod placement;
+mod policies;
+mod rebinding;
 mod rounds;
 mod sample;
 mod storm;
@@ -42,6 +45,9 @@ pub(crate) const SUITES: &[Suite] = &[
     trace::SUITE,
     parameters::SUITE,
     input::SUITE,
+    initiators::SUITE,
     takeover::SUITE,
+    policies::SUITE,
+    rebinding::SUITE,
     rounds::SUITE,
 ];

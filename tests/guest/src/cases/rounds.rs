@@ -2,23 +2,33 @@
 
 //! The module comes and goes without a trace.
 
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{ensure, Result};
+use anyhow::{anyhow, ensure, Result};
 
 use crate::harness::{note, Bench, Case, Scope, Suite};
 use crate::kernel_table::KernelTable;
+use crate::mapping::{Backing, Mapping};
+use crate::mempolicy::{self, Meaning};
 use crate::provider::Provider;
+use crate::takeover::Takeover;
 use crate::usage::Usage;
 use crate::wait::PATIENCE;
 
 pub(super) const SUITE: Suite = Suite {
     name: "rounds",
-    cases: &[Case::new(
-        "load_and_unload",
-        Scope::Everywhere,
-        load_and_unload,
-    )],
+    cases: &[
+        Case::new("load_and_unload", Scope::Everywhere, load_and_unload),
+        Case::new("takeover_under_load", Scope::SeveralNodes, takeover_few),
+        Case::new(
+            "takeover_under_load_long",
+            Scope::Only("dual-socket-cxl"),
+            takeover_many,
+        ),
+    ],
 };
 
 /// Rounds that are counted.
@@ -76,6 +86,84 @@ fn load_and_unload(bench: &mut Bench<'_>) -> Result<()> {
         "after {ROUNDS} rounds the kernel's table is {now}, was {table}"
     );
     Ok(())
+}
+
+/// Threads that fault pages meanwhile.
+const THREADS: usize = 8;
+
+/// A few rounds of what is repeated on one topology until a leak would show.
+fn takeover_few(bench: &mut Bench<'_>) -> Result<()> {
+    takeover_under_load(bench, 3)
+}
+
+/// 100 rounds of the takeover under load leave nothing behind.
+fn takeover_many(bench: &mut Bench<'_>) -> Result<()> {
+    const ROUNDS: u64 = 100;
+
+    takeover_under_load(bench, 1)?;
+    let before = Usage::floor()?;
+    takeover_under_load(bench, ROUNDS)?;
+    let after = wait_for_calm(&before)?;
+    note(&format!(
+        "{ROUNDS} rounds under {THREADS} threads: {}",
+        after.growth(&before, 1).join(", ")
+    ));
+    let leaked = after.growth(&before, ROUNDS / 2);
+    ensure!(
+        leaked.is_empty(),
+        "{ROUNDS} rounds of the takeover left {}",
+        leaked.join(", ")
+    );
+    Ok(())
+}
+
+/// The takeover comes and goes under threads that fault pages.
+fn takeover_under_load(bench: &Bench<'_>, rounds: u64) -> Result<()> {
+    let table = KernelTable::read()?;
+    let nodes = &bench.machine.memory;
+    let round = || Takeover::load("scope=initiator")?.unload();
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..THREADS)
+            .map(|_| scope.spawn(|| fault_until(&stop, nodes)))
+            .collect();
+        let mut done = Ok(());
+        for _ in 0..rounds {
+            done = done.and_then(|()| round());
+        }
+        stop.store(true, Ordering::Relaxed);
+        for worker in workers {
+            let faulted = worker.join().map_err(|_| anyhow!("a worker panicked"))??;
+            ensure!(faulted != 0, "a worker has faulted no page");
+        }
+        done
+    })?;
+    let now = KernelTable::read()?;
+    ensure!(
+        now == table,
+        "after {rounds} rounds the kernel's table is {now}, was {table}"
+    );
+    Ok(())
+}
+
+/// Faults pages under weighted interleave, by the task's policy and by that of the mapping, until
+/// told to stop. Returns how many.
+fn fault_until(stop: &AtomicBool, nodes: &BTreeSet<u32>) -> Result<u64> {
+    const PAGES: usize = 128;
+
+    mempolicy::set_for_task(nodes, Meaning::Remapped)?;
+    let mut faulted = 0;
+    while !stop.load(Ordering::Relaxed) {
+        let mapping = Mapping::new(Backing::Anonymous, PAGES)?;
+        if faulted % 2 == 0 {
+            mempolicy::set_for_mapping(&mapping, nodes, Meaning::Static)?;
+        }
+        for page in 0..PAGES {
+            mapping.fault_page(page);
+        }
+        faulted += 1;
+    }
+    Ok(faulted)
 }
 
 /// Waits until memory is back to what it was `before`: what waits for a grace period, or for a

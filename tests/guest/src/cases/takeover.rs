@@ -195,7 +195,7 @@ fn many_masks(_bench: &mut Bench<'_>) -> Result<()> {
             placement.nodes
         );
         if masks % 8 == 0 {
-            takeover::expect_order(&placement, &subset)?;
+            takeover::expect_order(&placement.order, &subset)?;
         }
     }
     takeover.unload()
