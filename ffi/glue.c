@@ -13,6 +13,7 @@
 #include <linux/topology.h>
 
 #include "../include/numaweave.h"
+#include "exports.h"
 #include "glue.h"
 
 /* The kernel defines it as a type; to users it is the name of a parameter. */
@@ -159,14 +160,10 @@ void numaweave_call_notifiers(void)
 }
 
 /*
- * The look-ups themselves are in rust/kernel_ext/exports.rs. What is inline in
- * C and a call from Rust is done here, around them: RCU and the counting. That
- * leaves the Rust side a leaf function, which need not save registers.
+ * The look-ups themselves are in Rust. What is inline in C and a call from Rust
+ * is done here, around them: RCU and the counting. That leaves the Rust side a
+ * leaf function, which need not save registers.
  */
-unsigned int numaweave_find_nid(const nodemask_t *nodes, int initiator,
-				pgoff_t ilx);
-unsigned int numaweave_step_nid(const nodemask_t *nodes, int initiator,
-				struct numaweave_cursor *cursor);
 
 /* Set before anybody can call and valid until nobody can. */
 void *numaweave_decisions;
@@ -201,8 +198,26 @@ unsigned int numaweave_next_nid(const nodemask_t *nodes, int initiator,
 }
 EXPORT_SYMBOL_GPL(numaweave_next_nid);
 
-/* These are in rust/kernel_ext/exports.rs. */
+int numaweave_node_weight(int node, int initiator)
+{
+	return numaweave_find_weight(node, initiator);
+}
 EXPORT_SYMBOL_GPL(numaweave_node_weight);
+
+int numaweave_takeover_attach(void)
+{
+	return numaweave_attach();
+}
 EXPORT_SYMBOL_GPL(numaweave_takeover_attach);
+
+void numaweave_takeover_detach(void)
+{
+	numaweave_detach();
+}
 EXPORT_SYMBOL_GPL(numaweave_takeover_detach);
+
+void numaweave_reduce_weights(const unsigned int *bandwidth, u8 *weights)
+{
+	numaweave_fill_weights(bandwidth, weights);
+}
 EXPORT_SYMBOL_GPL(numaweave_reduce_weights);

@@ -51,7 +51,7 @@ impl Counting {
 }
 
 #[no_mangle]
-extern "C" fn numaweave_node_weight(node: c_int, initiator: c_int) -> c_int {
+extern "C" fn numaweave_find_weight(node: c_int, initiator: c_int) -> c_int {
     from_result(|| {
         let node = NodeId::new(node).ok_or(ENODEV)?;
         let weight = exports::node_weight(node, viewer(initiator)).ok_or(ENODEV)?;
@@ -107,7 +107,7 @@ unsafe extern "C" fn numaweave_step_nid(
 ///
 /// Both must have as many elements as there are node ids, and `weights` be the caller's alone.
 #[no_mangle]
-unsafe extern "C" fn numaweave_reduce_weights(bandwidth: *const c_uint, weights: *mut u8) {
+unsafe extern "C" fn numaweave_fill_weights(bandwidth: *const c_uint, weights: *mut u8) {
     let ids = usize::from(nr_node_ids());
     // SAFETY: By the contract.
     let bandwidth = unsafe { slice::from_raw_parts(bandwidth, ids) };
@@ -117,12 +117,12 @@ unsafe extern "C" fn numaweave_reduce_weights(bandwidth: *const c_uint, weights:
 }
 
 #[no_mangle]
-extern "C" fn numaweave_takeover_attach() -> c_int {
+extern "C" fn numaweave_attach() -> c_int {
     from_result(|| exports::with_provider(Provider::attach_takeover).map(|()| 0))
 }
 
 #[no_mangle]
-extern "C" fn numaweave_takeover_detach() {
+extern "C" fn numaweave_detach() {
     // There is a provider as long as a module that uses this one is loaded.
     let _ = exports::with_provider(|provider| {
         provider.detach_takeover();

@@ -20,7 +20,8 @@ const RELATIVE_NODES: c_int = 1 << 14;
 
 /// Nodes that a mask has room for: as many as the kernel can have.
 const MAX_NODES: usize = 1024;
-const BITS: usize = c_ulong::BITS as usize;
+/// Bits of a word of a mask: an `unsigned long` of the 64-bit machines that guests are.
+const BITS: usize = 64;
 
 /// What the nodes of a policy mean when the nodes that a task may use change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
@@ -44,7 +45,7 @@ impl Meaning {
 }
 
 /// A nodemask in the form of the system calls.
-fn mask(nodes: &BTreeSet<u32>) -> Result<[c_ulong; MAX_NODES / BITS]> {
+fn mask(nodes: &BTreeSet<u32>) -> Result<[u64; MAX_NODES / BITS]> {
     let mut mask = [0; MAX_NODES / BITS];
     for &node in nodes {
         let node = usize::try_from(node)?;

@@ -82,7 +82,7 @@ fn page_cache(bench: &mut Bench<'_>) -> Result<()> {
     follows(bench, "page-cache", &["task"])
 }
 
-/// get_mempolicy(2) names the node of the next page that goes by the task's cursor.
+/// `get_mempolicy(2)` names the node of the next page that goes by the task's cursor.
 fn next_node(bench: &mut Bench<'_>) -> Result<()> {
     let takeover = Takeover::load("")?;
     let weights = takeover::set_small_weights(&takeover.provider)?;

@@ -173,7 +173,7 @@ fn many_masks(_bench: &mut Bench<'_>) -> Result<()> {
     let all = takeover.provider.weights()?;
     let mut masks = 0;
     for bits in 1..512_u32 {
-        let chosen = |place: usize| bits >> (place % 9) & 1 == 1;
+        let chosen = |place: usize| (bits >> (place % 9)) & 1 == 1;
         let subset: Weights = all
             .iter()
             .enumerate()
