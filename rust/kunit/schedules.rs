@@ -12,8 +12,9 @@ use crate::{
     policy::schedule::Turn,
     provider::{
         schedules::{Choice, Plan, Schedule, Schedules},
-        table::{Draft, Table, VectorId},
+        table::{Draft, Table, VectorId, Viewer},
     },
+    sinks::exports,
 };
 use kernel::{prelude::*, sync::rcu};
 
@@ -120,6 +121,22 @@ mod tests {
         assert!(!choice.can_be_cached());
         assert!(schedule(&table, nodes).is_err());
         Ok(())
+    }
+
+    #[test]
+    fn a_policy_without_nodes_gets_the_node_of_its_cpu() {
+        let empty = SharedNodeMask::empty();
+        let cursor = Turn {
+            node: 3,
+            remaining: 2,
+        };
+        let guard = rcu::read_lock();
+        let by_index = exports::interleave_nid(&empty, Viewer::Local, 5, &guard);
+        let (by_cursor, kept) = exports::next_nid(&empty, Viewer::System, cursor, &guard);
+        drop(guard);
+        assert!(NodeId::new(by_index).is_some());
+        assert!(NodeId::new(by_cursor).is_some());
+        assert!(kept == cursor);
     }
 
     #[test]

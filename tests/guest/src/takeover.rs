@@ -83,6 +83,14 @@ impl Takeover {
         })
     }
 
+    /// Has numactl place whole cycles of `weights` and expects exactly their share on each node, once
+    /// the order is cached: until then, where it is too long to be computed, each weight is one run,
+    /// and a cycle that begins so and ends otherwise has other shares.
+    pub(crate) fn expect_shares(&self, weights: &Weights) -> Result<()> {
+        self.warm_up(|| workload::run(weights.cycle()).map(drop))?;
+        workload::expect(weights)
+    }
+
     /// Decisions that fell back, since load.
     pub(crate) fn fallbacks(&self) -> Result<u64> {
         file::parse(self.provider.path("fallbacks"))

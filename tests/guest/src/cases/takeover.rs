@@ -92,9 +92,9 @@ fn numactl(_bench: &mut Bench<'_>) -> Result<()> {
     let provider = Provider::load("")?;
     let weights = provider.weights()?;
     workload::expect(&weights)?;
-    let patch = Patch::load(&provider)?;
-    workload::expect(&weights)?;
-    patch.remove()?;
+    let takeover = Takeover::attach(provider)?;
+    takeover.expect_shares(&weights)?;
+    let provider = takeover.detach()?;
     workload::expect(&weights)?;
     provider.unload()
 }
@@ -128,9 +128,10 @@ fn after_updates(bench: &mut Bench<'_>) -> Result<()> {
 /// A new table holds for the very next page, whatever is cached.
 fn new_table(bench: &mut Bench<'_>) -> Result<()> {
     let takeover = Takeover::load("")?;
-    for weight in 1..=20 {
+    for weight in 1..=6 {
         for (&node, weight) in bench.machine.memory.iter().zip((weight..).step_by(2)) {
-            let weight = u8::try_from(weight % 9 + 1)?;
+            // Small, so that what is not cached is computed in the same order.
+            let weight = weight % 3 + 1;
             takeover
                 .provider
                 .write(&format!("node{node}/weight"), weight.to_string())?;
@@ -170,7 +171,7 @@ fn counted(bench: &mut Bench<'_>) -> Result<()> {
 /// More nodemasks than the cache has room for: each still has its own order.
 fn many_masks(_bench: &mut Bench<'_>) -> Result<()> {
     let takeover = Takeover::load("")?;
-    let all = takeover.provider.weights()?;
+    let all = takeover::set_small_weights(&takeover.provider)?;
     let mut masks = 0;
     for bits in 1..512_u32 {
         let chosen = |place: usize| (bits >> (place % 9)) & 1 == 1;
@@ -215,7 +216,7 @@ fn kernel_weight(bench: &mut Bench<'_>) -> Result<()> {
     })?;
     takeover.provider.expect("auto", "false")?;
     takeover.wait_for_mirror()?;
-    workload::expect(&takeover.provider.weights()?)?;
+    takeover.expect_shares(&takeover.provider.weights()?)?;
     takeover.unload()?;
     let after = KernelTable::read()?;
     ensure!(
@@ -271,7 +272,7 @@ fn kernel_auto(bench: &mut Bench<'_>) -> Result<()> {
 fn unpublished(_bench: &mut Bench<'_>) -> Result<()> {
     let kernel = KernelTable::read()?;
     let takeover = Takeover::load("publish=false")?;
-    workload::expect(&takeover.provider.weights()?)?;
+    takeover.expect_shares(&takeover.provider.weights()?)?;
     kernel_table::set_auto(false)?;
     kernel_table::set_auto(true)?;
     let now = KernelTable::read()?;
@@ -280,7 +281,7 @@ fn unpublished(_bench: &mut Bench<'_>) -> Result<()> {
         "unpublished, the kernel's table should stay {kernel}; it is {now}"
     );
     takeover.provider.write("auto", "true")?;
-    workload::expect(&takeover.provider.weights()?)?;
+    takeover.expect_shares(&takeover.provider.weights()?)?;
     takeover.unload()
 }
 

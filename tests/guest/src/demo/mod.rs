@@ -10,6 +10,7 @@ mod chart;
 mod nodes;
 mod picture;
 mod style;
+mod takeover;
 
 use std::process::ExitCode;
 
@@ -71,6 +72,7 @@ impl Demo<'_> {
         let provider = Provider::load("publish=false")?;
         self.show_weights(&provider, &nodes, &before)?;
         self.show_placement(&provider, &nodes, &before)?;
+        let provider = self.show_takeover(provider)?;
         self.show_update(&provider, &injector, &nodes)?;
         injector.undo()?;
         provider.unload()?;
