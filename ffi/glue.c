@@ -174,7 +174,7 @@ static unsigned int decided(unsigned int nid)
 	return nid;
 }
 
-unsigned int numaweave_interleave_nid(const nodemask_t *nodes, int initiator,
+notrace unsigned int numaweave_interleave_nid(const nodemask_t *nodes, int initiator,
 				      pgoff_t ilx)
 {
 	unsigned int nid;
@@ -186,7 +186,7 @@ unsigned int numaweave_interleave_nid(const nodemask_t *nodes, int initiator,
 }
 EXPORT_SYMBOL_GPL(numaweave_interleave_nid);
 
-unsigned int numaweave_next_nid(const nodemask_t *nodes, int initiator,
+notrace unsigned int numaweave_next_nid(const nodemask_t *nodes, int initiator,
 				struct numaweave_cursor *cursor)
 {
 	unsigned int nid;

@@ -137,7 +137,7 @@ impl NodeMask {
     }
 
     /// Returns the set's words.
-    pub(crate) fn words(&self) -> impl Iterator<Item = usize> + '_ {
+    pub(crate) fn words(&self) -> impl Iterator<Item = usize> + Clone + '_ {
         self.0.iter().take(used_words()).copied()
     }
 
@@ -150,7 +150,13 @@ impl NodeMask {
 
     /// Returns the nodes of the set in ascending order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = NodeId> + Clone + '_ {
-        NodeId::all().filter(|node| self.contains(*node))
+        // CAST: 32 or 64.
+        const BITS: u16 = usize::BITS as u16;
+        // By the bits that are set: most sets are small, whatever the machine could have.
+        (0..=u16::MAX).zip(self.words()).flat_map(|(place, word)| {
+            let first = place.saturating_mul(BITS);
+            Bits(word).filter_map(move |bit| NodeId::new(first.saturating_add(bit)))
+        })
     }
 
     /// Returns the word and the bit in it that stand for `node`.
@@ -159,6 +165,21 @@ impl NodeMask {
         let id = u32::from(node);
         let word = node.index() >> BITS.trailing_zeros();
         (word, 1usize.wrapping_shl(id & (BITS - 1)))
+    }
+}
+
+/// The places of the bits that are set in a word, in ascending order.
+#[derive(Clone)]
+struct Bits(usize);
+
+impl Iterator for Bits {
+    type Item = u16;
+
+    fn next(&mut self) -> Option<u16> {
+        let word = self.0;
+        self.0 = word & word.wrapping_sub(1);
+        // CAST: A word has at most 64 bits.
+        (word != 0).then_some(word.trailing_zeros() as u16)
     }
 }
 

@@ -24,9 +24,11 @@ use kernel::{
 /// A value on the heap that an [`RcuCell`] can hold.
 pub(crate) struct RcuBox<T>(KBox<Inner<T>>);
 
+/// `value` comes first: readers are led to it, and `head` matters to writers only.
+#[repr(C)]
 struct Inner<T> {
-    head: Opaque<bindings::callback_head>,
     value: T,
+    head: Opaque<bindings::callback_head>,
 }
 
 impl<T> RcuBox<T> {

@@ -131,7 +131,7 @@ mod tests {
         state.set_weight(node, 9)?;
         assert_eq!(cell(&mut state, node)?.weight, 9);
         let table = filled(&mut state, node)?.into_table();
-        let vector = VectorId::from_number(node.into());
+        let vector = VectorId::of(node);
         assert_eq!(table.weight(vector, node), 9);
         Ok(())
     }

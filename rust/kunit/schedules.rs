@@ -156,7 +156,7 @@ mod tests {
             let found = cache
                 .find(VectorId::SYSTEM, &shared, &guard)
                 .map(|schedule| schedule.turn_at(0).node);
-            let other = VectorId::from_number(0);
+            let other = VectorId::of(node);
             let as_other = cache.find(other, &shared, &guard).is_some();
             drop(guard);
             drop(retired);

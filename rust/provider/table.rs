@@ -66,7 +66,17 @@ pub(crate) struct VectorId(u16);
 
 impl VectorId {
     /// The vector that is the same for all initiators.
-    pub(crate) const SYSTEM: Self = Self(u16::MAX);
+    pub(crate) const SYSTEM: Self = Self(0);
+
+    /// Returns the vector of `initiator`.
+    pub(crate) fn of(initiator: NodeId) -> Self {
+        Self(u16::from(initiator).saturating_add(1))
+    }
+
+    /// Returns the id of the initiator, [`None`] for the vector of the system.
+    fn initiator(self) -> Option<u16> {
+        self.0.checked_sub(1)
+    }
 
     /// Returns the number that stands for the vector in a request.
     pub(crate) fn get(self) -> u16 {
@@ -150,7 +160,7 @@ impl Table {
 
     fn vector_of(&self, initiator: NodeId) -> VectorId {
         match self.view(initiator.into()) {
-            Some(_) => VectorId(initiator.into()),
+            Some(_) => VectorId::of(initiator),
             None => VectorId::SYSTEM,
         }
     }
@@ -160,8 +170,9 @@ impl Table {
         let Some(row) = self.row(node) else {
             return 0;
         };
-        self.view(vector.0)
-            .and_then(|view| view.cells.get(node.index()))
+        vector
+            .initiator()
+            .and_then(|initiator| self.view(initiator)?.cells.get(node.index()))
             .map_or(row.weight, |cell| cell.weight)
     }
 

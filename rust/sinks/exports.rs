@@ -191,38 +191,38 @@ pub(crate) fn interleave_nid(
     let table = provider.table(guard);
     if viewer == Viewer::Local && table.settings.scope == Scope::System {
         // As it is on most machines: without a call, so that no register has to be saved.
-        interleave_in(&provider, table, VectorId::SYSTEM, nodes, index, guard)
+        interleave_in(nodes, VectorId::SYSTEM, index, &provider, table, guard)
     } else {
-        interleave_for(&provider, table, viewer, nodes, index, guard)
+        interleave_for(nodes, viewer, index, &provider, table, guard)
     }
 }
 
 /// Returns the node for the page at `index` as `viewer` sees it.
 #[inline(never)]
 fn interleave_for(
+    nodes: &SharedNodeMask,
+    viewer: Viewer,
+    index: u64,
     provider: &Provider,
     table: &Table,
-    viewer: Viewer,
-    nodes: &SharedNodeMask,
-    index: u64,
     guard: &Guard,
 ) -> u32 {
-    interleave_in(provider, table, table.vector(viewer), nodes, index, guard)
+    interleave_in(nodes, table.vector(viewer), index, provider, table, guard)
 }
 
 /// Returns the node for the page at `index` by the weights of `vector`.
 #[inline]
 fn interleave_in(
+    nodes: &SharedNodeMask,
+    vector: VectorId,
+    index: u64,
     provider: &Provider,
     table: &Table,
-    vector: VectorId,
-    nodes: &SharedNodeMask,
-    index: u64,
     guard: &Guard,
 ) -> u32 {
     match table.schedules.find(vector, nodes, guard) {
         Some(schedule) => schedule.turn_at(index).node.into(),
-        None => compute_at(provider, table, vector, nodes, index),
+        None => compute_at(nodes, vector, index, provider, table),
     }
 }
 
@@ -230,11 +230,11 @@ fn interleave_in(
 #[cold]
 #[inline(never)]
 fn compute_at(
+    nodes: &SharedNodeMask,
+    vector: VectorId,
+    index: u64,
     provider: &Provider,
     table: &Table,
-    vector: VectorId,
-    nodes: &SharedNodeMask,
-    index: u64,
 ) -> u32 {
     let nodes = nodes.snapshot();
     let choice = Choice::new(table, vector, &nodes);
