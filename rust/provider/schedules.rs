@@ -9,9 +9,9 @@
 //!
 //! # Memory
 //!
-//! At most [`SETS`] x [`WAYS`] schedules of at most [`LONGEST_CYCLE`] turns, each of 6 bytes and 4
-//! bytes more for each node id: 3.2 MiB and less than 0.5 MiB at the very worst, with 1024 node ids;
-//! as a rule some kilobytes.
+//! At most [`SETS`] x [`WAYS`] schedules of at most [`LONGEST_CYCLE`] turns, each of 8 bytes and 4
+//! bytes more for each node id: 4.5 MiB at the very worst, with 1024 node ids; as a rule some
+//! kilobytes.
 
 use super::table::{Table, VectorId};
 use crate::{
@@ -49,14 +49,14 @@ const LONGEST_CYCLE: usize = policy::MAX_CYCLE_LIMIT as usize;
 /// The place of a node's turns.
 #[derive(Clone, Copy, Default)]
 struct Turns {
-    /// Where they begin in `positions`.
+    /// Where they begin in `next`.
     first: u16,
     /// How many there are in a cycle.
     count: u8,
 }
 
 impl Turns {
-    /// Returns the place in `positions` of the turn that has `remaining` left, from 1.
+    /// Returns the place in `next` of the turn that has `remaining` left, from 1.
     fn place(self, remaining: u8) -> usize {
         usize::from(self.first).saturating_add(usize::from(remaining.saturating_sub(1)))
     }
@@ -70,8 +70,8 @@ pub(crate) struct Schedule {
     turns: Ring<Turn>,
     /// By node id.
     by_node: KVec<Turns>,
-    /// Positions of each node's turns, from the last to the first in the cycle.
-    positions: KVec<u16>,
+    /// What follows each node's turns, from the last to the first in the cycle.
+    next: KVec<Turn>,
 }
 
 impl Schedule {
@@ -82,22 +82,37 @@ impl Schedule {
     }
 
     /// Returns the turn that `cursor` stands for and the one after it. Any context.
+    #[inline]
     pub(crate) fn step(&self, cursor: Turn) -> Option<(Turn, Turn)> {
-        let turns = |node: NodeId| self.by_node.get(node.index()).copied().unwrap_or_default();
-        let nodes = || self.nodes.iter().map(|node| (node, turns(node).count));
-        let here = NodeId::new(cursor.node)
-            .map(turns)
-            .filter(|here| (1..=here.count).contains(&cursor.remaining));
-        let (here, remaining) = match here {
-            Some(here) => (here, cursor.remaining),
-            None => {
-                let (node, turn) = begin(nodes(), cursor)?;
-                (turns(node), turn.remaining)
-            }
+        match self.after(cursor) {
+            Some(next) => Some((cursor, next)),
+            None => self.begin(cursor),
+        }
+    }
+
+    /// Returns the turn after `cursor`, [`None`] where that is none of this order.
+    #[inline]
+    fn after(&self, cursor: Turn) -> Option<Turn> {
+        let turns = self.by_node.get(usize::from(cursor.node))?;
+        let left = cursor.remaining.checked_sub(1)?;
+        if left >= turns.count {
+            return None;
+        }
+        self.next.get(turns.place(cursor.remaining)).copied()
+    }
+
+    /// Does the same for a cursor that is no turn of this order.
+    #[cold]
+    #[inline(never)]
+    fn begin(&self, cursor: Turn) -> Option<(Turn, Turn)> {
+        let count = |node: NodeId| self.by_node.get(node.index()).map_or(0, |it| it.count);
+        let nodes = self.nodes.iter().map(|node| (node, count(node)));
+        let (node, Turn { remaining, .. }) = begin(nodes, cursor)?;
+        let turn = Turn {
+            node: node.into(),
+            remaining,
         };
-        let position = u64::from(*self.positions.get(here.place(remaining))?);
-        let next = position.wrapping_add(1);
-        Some((self.turns.at(position), self.turns.at(next)))
+        Some((turn, self.after(turn)?))
     }
 
     #[inline]
@@ -159,7 +174,7 @@ impl Plan {
         let mut turns = alloc::filled(Turn::default(), cycle)?;
         schedule::fill(&self.weights, &mut scratch, &mut turns).map_err(|_| EINVAL)?;
         let mut by_node = alloc::filled(Turns::default(), usize::from(nr_node_ids()))?;
-        let mut positions = alloc::filled(0u16, cycle)?;
+        let mut next = alloc::filled(Turn::default(), cycle)?;
         let mut first = 0u16;
         for (id, weight) in self.ids.iter().zip(&self.weights) {
             if let Some(place) = by_node.get_mut(usize::from(*id)) {
@@ -170,21 +185,19 @@ impl Plan {
             }
             first = first.saturating_add((*weight).into());
         }
-        let mut position = 0u16;
         for turn in turns.iter_mut() {
             turn.node = *self.ids.get(usize::from(turn.node)).ok_or(EINVAL)?;
+        }
+        for (turn, follower) in turns.iter().zip(turns.iter().cycle().skip(1)) {
             let turns = by_node.get(usize::from(turn.node)).ok_or(EINVAL)?;
-            *positions
-                .get_mut(turns.place(turn.remaining))
-                .ok_or(EINVAL)? = position;
-            position = position.saturating_add(1);
+            *next.get_mut(turns.place(turn.remaining)).ok_or(EINVAL)? = *follower;
         }
         Ok(alloc::boxed(Schedule {
             vector: self.vector,
             nodes: self.nodes,
             turns: Ring::new(turns).ok_or(EINVAL)?,
             by_node,
-            positions,
+            next,
         })?)
     }
 }

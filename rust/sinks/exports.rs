@@ -258,11 +258,40 @@ pub(crate) fn next_nid(
         return (local_node(), cursor);
     };
     let table = provider.table(guard);
-    let vector = table.vector(viewer);
+    if viewer == Viewer::Local && table.settings.scope == Scope::System {
+        next_in(nodes, VectorId::SYSTEM, cursor, &provider, table, guard)
+    } else {
+        next_for(nodes, viewer, cursor, &provider, table, guard)
+    }
+}
+
+/// Does what [`next_nid()`] does, as `viewer` sees the nodes.
+#[inline(never)]
+fn next_for(
+    nodes: &SharedNodeMask,
+    viewer: Viewer,
+    cursor: Turn,
+    provider: &Provider,
+    table: &Table,
+    guard: &Guard,
+) -> (u32, Turn) {
+    next_in(nodes, table.vector(viewer), cursor, provider, table, guard)
+}
+
+/// Does what [`next_nid()`] does, by the weights of `vector`.
+#[inline]
+fn next_in(
+    nodes: &SharedNodeMask,
+    vector: VectorId,
+    cursor: Turn,
+    provider: &Provider,
+    table: &Table,
+    guard: &Guard,
+) -> (u32, Turn) {
     let schedule = table.schedules.find(vector, nodes, guard);
     match schedule.and_then(|schedule| schedule.step(cursor)) {
         Some((turn, next)) => (turn.node.into(), next),
-        None => compute_step(&provider, table, vector, nodes, cursor),
+        None => compute_step(provider, table, vector, nodes, cursor),
     }
 }
 

@@ -22,7 +22,10 @@ impl Demo<'_> {
         let options = ["--policy", "mapping", "--nodes", &all];
         let pages = weights.cycle() * 2;
         self.heading("The takeover: insmod numaweave_livepatch.ko");
-        println!("  the nodes of pages one after another, at {}", ratio(&weights));
+        println!(
+            "  the nodes of pages one after another, at {}",
+            ratio(&weights)
+        );
         let alone = workload::run_alone(pages, &options)?.order;
         println!("    kernel     {}", line(&alone));
 
