@@ -20,7 +20,7 @@ impl Demo<'_> {
         let weights = provider.weights()?;
         let all = list(&self.machine.memory);
         let options = ["--policy", "mapping", "--nodes", &all];
-        let pages = weights.cycle() * 2;
+        let pages = weights.cycle() * 3;
         self.heading("The takeover: insmod numaweave_livepatch.ko");
         println!(
             "  the nodes of pages one after another, at {}",
