@@ -59,6 +59,8 @@ int numaweave_node_weight(int node, int initiator);
  *
  * The same index gives the same node until a new table is published. Any run
  * of pages with ascending indices is spread over the nodes by their weights.
+ * Where nodes times pages in a cycle are more than 4096, or nodes more than 64,
+ * mainline's order answers until ours is cached, a moment after the first call.
  *
  * Context: Any.
  * Return: A node of @nodes; the node of the calling CPU where @nodes is empty.

@@ -106,7 +106,8 @@ pub(crate) fn node_weight(id: u16, initiator: Initiator) -> Option<u8> {
 }
 
 /// Returns the node for the page with index `ilx`: one of `nodes`, the node of this CPU where there
-/// are none. The same index has the same node until there is a new table.
+/// are none. The same index has the same node until there is a new table, on all but huge machines:
+/// the header has the exception.
 #[inline]
 pub(crate) fn interleave_nid(nodes: &Nodes, initiator: Initiator, ilx: usize) -> u32 {
     // SAFETY: The mask is valid.

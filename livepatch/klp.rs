@@ -5,7 +5,7 @@
 //! C header: `include/linux/livepatch.h`
 
 use crate::{ffi, mempolicy::REPLACEMENTS};
-use core::{cell::UnsafeCell, mem::MaybeUninit};
+use core::{cell::UnsafeCell, hint::black_box, mem::MaybeUninit};
 use kernel::{
     bindings,
     error::to_result,
@@ -111,8 +111,8 @@ static PATCH: Shared<ffi::klp_patch> = Shared::new(ffi::klp_patch {
     ..unsafe { zeroed() }
 });
 
-/// Whether the patch was handed over: it is, once and for all.
-static HANDED_OVER: SetOnce<()> = SetOnce::new();
+/// Whether somebody was let to [`enable()`]: one is, once and for all.
+static TAKEN: SetOnce<()> = SetOnce::new();
 
 /// Called when each task uses our functions.
 extern "C" fn patched(_: *mut ffi::klp_object) {
@@ -125,7 +125,8 @@ extern "C" fn patched(_: *mut ffi::klp_object) {
     }
 }
 
-/// Called when each task uses the kernel's functions again.
+/// Called when each task uses the kernel's functions again, or still: also where patching has failed
+/// or was called off, which numaweave does not mind.
 extern "C" fn unpatched(_: *mut ffi::klp_object) {
     // SAFETY: The kernel's are in force, and we may sleep.
     unsafe { ffi::numaweave_takeover_detach() };
@@ -146,7 +147,7 @@ fn can_be_replaced(name: &CStr) -> Result<bool> {
         .get_mut(..bytes.len())
         .ok_or(EINVAL)?
         .copy_from_slice(bytes);
-    let length = c_int::try_from(name.to_bytes().len())?;
+    let length = c_int::try_from(bytes.len().saturating_sub(1))?;
 
     let ops = Opaque::<bindings::ftrace_ops>::zeroed();
     // SAFETY: `ops` was only filtered with, stays where it is, and is not used again.
@@ -169,14 +170,18 @@ fn can_be_replaced(name: &CStr) -> Result<bool> {
 /// `ENOENT` where the kernel lacks one of the functions, and those of live patching; nothing is
 /// replaced then, and the log has the reason.
 pub(crate) fn enable(module: &'static ThisModule) -> Result {
+    if !TAKEN.populate(()) {
+        return Err(EBUSY);
+    }
     let mut complete = true;
     for replacement in &REPLACEMENTS {
-        if !can_be_replaced(replacement.name)? {
+        // What the kernel is going to look for is in memory, where tests alter it.
+        let name = black_box(replacement.name);
+        if !can_be_replaced(name)? {
             complete = false;
             pr_err!(
-                "this kernel has no function {} that could be replaced: it is missing, inlined or \
-                 not traceable\n",
-                replacement.name
+                "this kernel has no function {name} that could be replaced: it is missing, inlined \
+                 or not traceable\n"
             );
         }
     }
@@ -184,20 +189,18 @@ pub(crate) fn enable(module: &'static ThisModule) -> Result {
         pr_err!("nothing is replaced; numaweave works without the takeover\n");
         return Err(ENOENT);
     }
-    if !HANDED_OVER.populate(()) {
-        return Err(EBUSY);
-    }
     // SAFETY: Nobody else knows the patch yet.
     unsafe { (&raw mut (*PATCH.get()).mod_).write(module.as_ptr()) };
     // SAFETY: All of the patch is static. It is handed over once, and the kernel keeps the module
     // loaded until it has forgotten the patch.
     let enabled = to_result(unsafe { ffi::klp_enable_patch(PATCH.get()) });
     if let Err(error) = enabled {
-        pr_err!(
-            "the kernel does not let itself be patched ({error:?}), nothing is replaced; EBUSY: \
-             kernel.ftrace_enabled is 0, or another tool than live patching redirects a function; \
-             EINVAL: the lines before say why\n"
-        );
+        let reason = if error == EBUSY {
+            "kernel.ftrace_enabled is 0, or something else redirects one of the functions"
+        } else {
+            "the lines before say why"
+        };
+        pr_err!("nothing is replaced, as the kernel does not let itself be patched: {reason}\n");
     }
     enabled
 }

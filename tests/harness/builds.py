@@ -13,6 +13,12 @@ from pathlib import Path
 from .item import KERNEL, TOP, Item, Result, command
 
 LINT = str(TOP / "scripts/lint")
+MODULES = (
+    "numaweave.ko",
+    "numaweave_livepatch.ko",
+    "samples/perf_injector.ko",
+    "samples/spread_pages.ko",
+)
 
 
 def items() -> list[Item]:
@@ -45,13 +51,13 @@ def ordinary(log: Path) -> Result:
         before = files(copy)
         make_copy = ["make", "-C", str(copy), f"KDIR={KERNEL}"]
         result.check("modules", ended(command(make_copy, log)))
-        for name in ("numaweave.ko", "numaweave_livepatch.ko", "samples/perf_injector.ko"):
+        for name in MODULES:
             result.check(name, None if (copy / name).exists() else "is not there")
         install = Path(folder) / "installed"
         status = command([*make_copy, "modules_install", f"INSTALL_MOD_PATH={install}"], log)
         result.check("modules_install", ended(status))
-        for name in ("numaweave.ko", "numaweave_livepatch.ko"):
-            found = list(install.rglob(f"{name}*"))
+        for name in MODULES:
+            found = list(install.rglob(f"{Path(name).name}*"))
             result.check(f"installed {name}", None if found else "is not there")
         result.check("rust-analyzer", ended(command([*make_copy, "rust-analyzer"], log)))
         result.check("clean", ended(command([*make_copy, "clean"], log)))

@@ -10,6 +10,7 @@ mod cases;
 mod cpuset;
 mod demo;
 mod file;
+mod ftrace;
 mod harness;
 mod injector;
 mod kernel_log;

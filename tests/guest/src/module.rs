@@ -8,7 +8,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use nix::errno::Errno;
-use nix::kmod::{delete_module, finit_module, DeleteModuleFlags, ModuleInitFlags};
+use nix::kmod::{delete_module, finit_module, init_module, DeleteModuleFlags, ModuleInitFlags};
 
 use crate::harness::faults;
 use crate::wait::wait_for;
@@ -31,6 +31,12 @@ impl Module {
         let options = CString::new(parameters).context("a module parameter holds a NUL")?;
         finit_module(&file, &options, ModuleInitFlags::empty())
             .with_context(|| format!("the kernel refuses {path} with parameters {parameters:?}"))?;
+        Ok(Self { name, loaded: true })
+    }
+
+    /// Loads the module `name` from memory.
+    pub(crate) fn load_image(name: &'static str, image: &[u8]) -> Result<Self> {
+        init_module(image, c"").with_context(|| format!("the kernel refuses this {name}"))?;
         Ok(Self { name, loaded: true })
     }
 

@@ -17,8 +17,10 @@ use crate::wait::wait_for;
 use crate::weights::Weights;
 use crate::workload;
 
-const MODULE: &str = "numaweave_livepatch";
+/// Name of the module, and of its patch.
+pub(crate) const MODULE: &str = "numaweave_livepatch";
 const ENABLED: &str = "/sys/kernel/livepatch/numaweave_livepatch/enabled";
+const USERS: &str = "/sys/module/numaweave_livepatch/refcnt";
 
 /// numaweave with the takeover attached; both are unloaded when dropped.
 pub(crate) struct Takeover {
@@ -147,14 +149,21 @@ impl Drop for Patch {
     }
 }
 
-/// Has the kernel's own functions back, and waits until nobody uses ours.
-fn disable() -> Result<()> {
+/// Whether the patch is there.
+pub(crate) fn is_enabled() -> bool {
+    Path::new(ENABLED).exists()
+}
+
+/// Has the kernel's own functions back, and waits until nobody uses ours and the module can be
+/// unloaded, which is a moment after the patch has gone from `/sys/kernel/livepatch`.
+pub(crate) fn disable() -> Result<()> {
     file::write(ENABLED, "0")?;
-    wait_for("the patch to be gone from /sys/kernel/livepatch", || {
-        Ok(if Path::new(ENABLED).exists() {
-            Err("it is there".to_owned())
-        } else {
+    wait_for("the kernel to let go of the livepatch module", || {
+        let users = file::read(USERS)?;
+        Ok(if users == "0" {
             Ok(())
+        } else {
+            Err(format!("{users} users"))
         })
     })
 }

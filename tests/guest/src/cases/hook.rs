@@ -4,8 +4,7 @@
 
 use anyhow::{ensure, Result};
 
-use crate::file;
-use crate::harness::faults;
+use crate::ftrace::FtraceOff;
 use crate::harness::{Bench, Case, Scope, Suite};
 use crate::injector::Injector;
 use crate::machine::{keeps_reports, Coordinates};
@@ -19,24 +18,6 @@ pub(super) const SUITE: Suite = Suite {
         Case::new("silent_at_load", Scope::FirmwareData, silent_at_load),
     ],
 };
-
-/// `kernel.ftrace_enabled=0` as long as this lives.
-struct FtraceOff;
-
-impl FtraceOff {
-    fn new() -> Result<Self> {
-        file::write("/proc/sys/kernel/ftrace_enabled", "0")?;
-        Ok(Self)
-    }
-}
-
-impl Drop for FtraceOff {
-    fn drop(&mut self) {
-        if let Err(error) = file::write("/proc/sys/kernel/ftrace_enabled", "1") {
-            faults::report(&error);
-        }
-    }
-}
 
 fn silent(_bench: &mut Bench<'_>) -> Result<()> {
     let provider = Provider::load("")?;

@@ -16,6 +16,7 @@ mod parameters;
 mod placement;
 mod policies;
 mod rebinding;
+mod refusals;
 mod rounds;
 mod sample;
 mod storm;
@@ -33,6 +34,7 @@ pub(crate) const SUITES: &[Suite] = &[
     load::SUITE,
     abi::SUITE,
     sample::SUITE,
+    sample::SPREAD_PAGES,
     mainline::SUITE,
     balanced::SUITE,
     placement::SUITE,
@@ -46,6 +48,7 @@ pub(crate) const SUITES: &[Suite] = &[
     parameters::SUITE,
     input::SUITE,
     initiators::SUITE,
+    refusals::SUITE,
     takeover::SUITE,
     policies::SUITE,
     rebinding::SUITE,

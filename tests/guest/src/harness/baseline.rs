@@ -8,14 +8,20 @@ use std::path::PathBuf;
 use anyhow::{ensure, Result};
 
 use crate::file;
+use crate::ftrace;
 use crate::kernel_table::KernelTable;
 use crate::machine::{reported, Coordinates, Machine};
 use crate::memory_block;
 use crate::module::{is_loaded, unload};
+use crate::takeover;
 
-const FTRACE_ENABLED: &str = "/proc/sys/kernel/ftrace_enabled";
 /// In the order in which they can be unloaded.
-const MODULES: [&str; 3] = ["numaweave_livepatch", "numaweave", "perf_injector"];
+const MODULES: [&str; 4] = [
+    takeover::MODULE,
+    "spread_pages",
+    "numaweave",
+    "perf_injector",
+];
 
 /// What must not change from case to case.
 pub(super) struct Baseline {
@@ -54,8 +60,8 @@ impl Baseline {
         for module in MODULES {
             ensure!(!is_loaded(module), "{module} is still loaded");
         }
-        let ftrace = file::read(FTRACE_ENABLED)?;
-        ensure!(ftrace == "1", "{FTRACE_ENABLED} is {ftrace}");
+        let enabled = file::read(ftrace::ENABLED)?;
+        ensure!(enabled == "1", "{} is {enabled}", ftrace::ENABLED);
         for (block, state) in &self.blocks {
             let now = file::read(block)?;
             ensure!(now == *state, "{} is {now}, was {state}", block.display());
@@ -75,12 +81,15 @@ impl Baseline {
 
     /// Brings back what can be brought back from here.
     pub(super) fn repair(&self) -> Result<()> {
+        if takeover::is_enabled() {
+            takeover::disable()?;
+        }
         for module in MODULES {
             if is_loaded(module) {
                 unload(module)?;
             }
         }
-        file::write(FTRACE_ENABLED, "1")?;
+        file::write(ftrace::ENABLED, "1")?;
         for (block, state) in &self.blocks {
             if file::read(block)? != *state {
                 file::write(block, state)?;

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The kernel's function tracing, on which hook and takeover stand.
+
+use anyhow::Result;
+
+use crate::file;
+use crate::harness::faults;
+
+/// The switch for all of it.
+pub(crate) const ENABLED: &str = "/proc/sys/kernel/ftrace_enabled";
+
+/// The functions that something is attached to, one a line.
+pub(crate) const ENABLED_FUNCTIONS: &str = "/sys/kernel/tracing/enabled_functions";
+
+/// `kernel.ftrace_enabled=0` as long as this lives.
+pub(crate) struct FtraceOff;
+
+impl FtraceOff {
+    /// Turns it off.
+    pub(crate) fn new() -> Result<Self> {
+        file::write(ENABLED, "0")?;
+        Ok(Self)
+    }
+}
+
+impl Drop for FtraceOff {
+    fn drop(&mut self) {
+        if let Err(error) = file::write(ENABLED, "1") {
+            faults::report(&error);
+        }
+    }
+}
