@@ -165,6 +165,11 @@ pub(crate) fn disable() -> Result<()> {
         } else {
             Err(format!("{users} users"))
         })
+    })?;
+    // The kernel lets go of the module last.
+    wait_for("the takeover without users", || {
+        let users = file::read(format!("/sys/module/{MODULE}/refcnt"))?;
+        Ok(if users == "0" { Ok(()) } else { Err(users) })
     })
 }
 
