@@ -21,7 +21,8 @@ help: ## this list
 	@echo
 	@echo 'Variables: KDIR ($(KDIR)), TOPOLOGY ($(TOPOLOGY)), KERNEL ($(KERNEL)),'
 	@echo 'LOAD (modules for shell and exec, such as numaweave:target=900), CMD,'
-	@echo 'ONLY (a pattern of test names). Topologies: $(basename $(notdir $(wildcard scripts/topologies/*.toml)))'
+	@echo 'ONLY (a pattern of test names), BENCH (options: see bench/run --help).'
+	@echo 'Topologies: $(basename $(notdir $(wildcard scripts/topologies/*.toml)))'
 
 ## Against a kernel tree
 
@@ -56,7 +57,7 @@ setup: ## make the build root and the kernel, as far as they are missing
 	@scripts/kernel $(KERNEL)
 
 test-module: setup ## the modules for the kernel that the guests run
-	@$(IN_ROOT) make -s -j"$$(nproc)" -C build/linux-$(KERNEL) M='$(CURDIR)' MO='$(CURDIR)/build/modules/$(KERNEL)' $(if $(V),V=$(V)) modules
+	@$(IN_ROOT) make -s -j"$$(nproc)" -C build/linux-$(KERNEL) M='$(CURDIR)' MO='$(CURDIR)/build/modules/$(KERNEL)' NUMAWEAVE_BENCH=m $(if $(V),V=$(V)) modules
 
 programs: setup ## numaweave-guest and numaweave-plan, static
 	@$(IN_ROOT) env RUSTFLAGS='-C target-feature=+crt-static' cargo build --quiet --locked --release \
@@ -72,6 +73,9 @@ exec: test-module programs ## run CMD in a guest with TOPOLOGY
 	@[ -n "$$CMD" ] || { echo "make exec: say what to run with CMD='...'" >&2; exit 2; }
 	@$(VM) -- sh -c "$$CMD"
 
+bench: test-module programs ## measure mainline and numaweave side by side, check the claims
+	@bench/run $(BENCH)
+
 test: setup ## all tests, or those that ONLY names
 	@tests/run $(if $(ONLY),--only '$(ONLY)')
 
@@ -82,4 +86,4 @@ fmt: setup ## format Rust and Python
 	@$(IN_ROOT) scripts/lint --fix
 
 .PHONY: help modules modules_install rust-analyzer clean distclean setup \
-	test-module programs run shell exec test lint fmt
+	test-module programs run shell exec bench test lint fmt

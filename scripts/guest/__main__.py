@@ -57,6 +57,12 @@ def parser() -> argparse.ArgumentParser:
     )
     add("--copy", metavar="FILE", action="append", default=[], help="put FILE into /copy")
     add("--append", metavar="ARGS", action="append", default=[], help="kernel arguments")
+    add(
+        "--icount",
+        action="store_true",
+        help="count: a nanosecond of the guest's time, and a tick of its TSC, is one "
+        "instruction; for topologies with one CPU",
+    )
     add("--console", metavar="FILE", help="write the kernel's console to FILE")
     add(
         "--timeout",
@@ -124,17 +130,21 @@ def boot(
         environment={name: os.environ[name] for name in PASSED_ON if name in os.environ},
     )
     image = initramfs.build(contents, BUILD, options.kernel, scratch)
-    kvm = qemu.kvm_usable(kernel, BUILD / "kvm")
-    accelerator = "KVM" if kvm else "TCG"
-    limit = options.timeout or (SECONDS[accelerator] if command else None)
+    if options.icount and machine.cpus != 1:
+        reason = f"--icount counts for one CPU, {machine.name} has {machine.cpus}"
+        raise initramfs.GuestError(reason)
+    kvm = not options.icount and qemu.kvm_usable(kernel, BUILD / "kvm")
+    accelerator = qemu.KVM if kvm else qemu.COUNTING if options.icount else qemu.TCG
+    name = "KVM" if kvm else "TCG"
+    limit = options.timeout or (SECONDS[name] if command else None)
 
     console = Console(scratch / "console", Path(options.console) if options.console else None)
     if not command:
         print("vm: 'exit' or ctrl-] ends the guest", file=sys.stderr)
-    show_progress(f"vm: booting {machine.name} under {accelerator} ...")
+    show_progress(f"vm: booting {machine.name} under {name} ...")
     outcome = Guest(
         lambda ports: qemu.command(
-            machine, kernel, image, kernel_arguments(kvm, options.append), kvm, ports
+            machine, kernel, image, kernel_arguments(kvm, options.append), accelerator, ports
         ),
         console,
         terminal=interactive,

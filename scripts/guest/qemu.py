@@ -21,6 +21,12 @@ DATA_TYPES = {
 PROBE_SECONDS = 20
 KVM = ("-accel", "kvm", "-cpu", "host")
 TCG = ("-accel", "tcg,thread=multi", "-cpu", "max")
+# The TSC counts instructions, and idle time passes at once. A string instruction counts as often as
+# it repeats: without these features the kernel clears a page by 512 repetitions, not by 4096.
+COUNTING = (
+    *("-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off"),
+    *("-cpu", "max,-erms,-fsrm"),
+)
 
 
 @dataclass
@@ -73,13 +79,18 @@ def probe_kvm(kernel: Path) -> bool:
 
 
 def command(
-    topology: Topology, kernel: Path, initramfs: Path, append: str, kvm: bool, channels: Channels
+    topology: Topology,
+    kernel: Path,
+    initramfs: Path,
+    append: str,
+    accelerator: tuple[str, ...],
+    channels: Channels,
 ) -> list[str]:
     hmat = "on" if topology.matrices else "off"
     args = [QEMU, "-no-user-config", "-nodefaults", "-display", "none", "-no-reboot"]
     args += ["-name", f"numaweave-{topology.name}"]
     args += ["-machine", f"q35,hmat={hmat},usb=off,vmport=off"]
-    args += KVM if kvm else TCG
+    args += accelerator
     args += ["-kernel", str(kernel), "-initrd", str(initramfs), "-append", append]
     args += memory(topology) + numa(topology)
     ports = (

@@ -14,7 +14,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
-from . import builds, guests, runner, topologies
+from . import bench, builds, guests, runner, topologies
 from .item import LOGS, TOP, Item, Result
 
 TAIL_LINES = 40
@@ -59,7 +59,7 @@ def counts(result: Result) -> str:
 
 def main() -> int:
     options = arguments()
-    items = builds.items() + runner.items() + topologies.items() + guests.items()
+    items = builds.items() + runner.items() + topologies.items() + guests.items() + bench.items()
     if options.only:
         pattern = options.only if set("*?[") & set(options.only) else f"*{options.only}*"
         chosen = [item for item in items if fnmatch.fnmatch(item.name, pattern)]

@@ -5,7 +5,9 @@
 //! - `place` faults pages and counts them per node: the workload.
 //! - `test` proves the module on the topology it finds itself on (KTAP).
 //! - `demo` shows it: the inside of `make run`.
+//! - `bench` measures it: the inside of `make bench`.
 
+mod bench;
 mod cases;
 mod cpuset;
 mod demo;
@@ -70,6 +72,9 @@ enum Command {
     },
     /// Show what numaweave does to page placement on this topology, and check it.
     Demo,
+    /// Measure; JSON on stdout.
+    #[command(subcommand)]
+    Bench(bench::Bench),
 }
 
 fn run() -> Result<ExitCode> {
@@ -77,6 +82,7 @@ fn run() -> Result<ExitCode> {
         Command::Place { order, json } => place::main(&order, json),
         Command::Test { filter, list, seed } => harness::main(filter.as_deref(), list, seed),
         Command::Demo => demo::main(),
+        Command::Bench(what) => bench::main(&what),
     }
 }
 

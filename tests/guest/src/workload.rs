@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use anyhow::{anyhow, ensure, Context, Result};
+use serde::de::DeserializeOwned;
 
 use crate::place::Placement;
 use crate::wait::wait_for;
@@ -24,9 +25,7 @@ pub(crate) fn run(pages: u32) -> Result<Placement> {
 
 /// As [`run`], with further `options` of `place`.
 pub(crate) fn run_with(pages: u32, options: &[&str]) -> Result<Placement> {
-    let mut command = Command::new("numactl");
-    command.args(["-w", "all"]).arg(program()?);
-    let placement = place(command, pages, options)?;
+    let placement = place(under_numactl()?, pages, options)?;
     let nodes = machine::memory_nodes()?.len();
     ensure!(
         nodes == 1 || placement.policy.starts_with("weighted interleave"),
@@ -41,14 +40,25 @@ pub(crate) fn run_alone(pages: u32, options: &[&str]) -> Result<Placement> {
     place(Command::new(program()?), pages, options)
 }
 
+/// This program under weighted interleave over all nodes, its arguments to be added.
+pub(crate) fn under_numactl() -> Result<Command> {
+    let mut command = Command::new("numactl");
+    command.args(["-w", "all"]).arg(program()?);
+    Ok(command)
+}
+
 fn program() -> Result<PathBuf> {
     env::current_exe().context("cannot find this program's own file")
 }
 
 fn place(mut command: Command, pages: u32, options: &[&str]) -> Result<Placement> {
     command.args(["place", "--json", "--pages", &pages.to_string()]);
+    json_of(command.args(options))
+}
+
+/// Runs `command` and returns the JSON it prints.
+pub(crate) fn json_of<T: DeserializeOwned>(command: &mut Command) -> Result<T> {
     let output = command
-        .args(options)
         .output()
         .with_context(|| format!("cannot run {command:?}"))?;
     ensure!(
@@ -59,7 +69,7 @@ fn place(mut command: Command, pages: u32, options: &[&str]) -> Result<Placement
     );
     serde_json::from_slice(&output.stdout).with_context(|| {
         format!(
-            "place printed {:?}",
+            "{command:?} printed {:?}",
             String::from_utf8_lossy(&output.stdout)
         )
     })

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What `make bench` measures, mainline and numaweave side by side in one run."""
