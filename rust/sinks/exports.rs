@@ -178,7 +178,8 @@ impl Exports {
 }
 
 /// Returns the node for the page at `index`; the node of this CPU where there is none to choose.
-#[inline]
+// Always, as it has tests for callers, too.
+#[inline(always)]
 pub(crate) fn interleave_nid(
     nodes: &SharedNodeMask,
     viewer: Viewer,
@@ -247,7 +248,8 @@ fn compute_at(
 
 /// Returns the node that `cursor` stands for, and the next cursor; the node of this CPU where there
 /// is none to choose.
-#[inline]
+// Always, as it has tests for callers, too.
+#[inline(always)]
 pub(crate) fn next_nid(
     nodes: &SharedNodeMask,
     viewer: Viewer,
