@@ -11,7 +11,10 @@ use kernel::{
     error::to_result,
     prelude::*,
     str::CStr,
-    sync::SetOnce,
+    sync::{
+        atomic::{Atomic, Relaxed},
+        SetOnce,
+    },
     types::{Opaque, ScopeGuard},
 };
 
@@ -114,22 +117,28 @@ static PATCH: Shared<ffi::klp_patch> = Shared::new(ffi::klp_patch {
 /// Whether somebody was let to [`enable()`]: one is, once and for all.
 static TAKEN: SetOnce<()> = SetOnce::new();
 
+/// Whether numaweave knows. The kernel calls both functions below under its own mutex.
+static ATTACHED: Atomic<bool> = Atomic::new(false);
+
 /// Called when each task uses our functions.
 extern "C" fn patched(_: *mut ffi::klp_object) {
     // SAFETY: Ours are in force, and we may sleep.
-    if let Err(error) = to_result(unsafe { ffi::numaweave_takeover_attach() }) {
-        pr_err!(
+    match to_result(unsafe { ffi::numaweave_takeover_attach() }) {
+        Ok(()) => ATTACHED.store(true, Relaxed),
+        Err(error) => pr_err!(
             "mempolicy asks numaweave, which does not know ({error:?}): write 0 to \
              /sys/kernel/livepatch/numaweave_livepatch/enabled, remove this module, load it again\n"
-        );
+        ),
     }
 }
 
 /// Called when each task uses the kernel's functions again, or still: also where patching has failed
-/// or was called off, which numaweave does not mind.
+/// or was called off.
 extern "C" fn unpatched(_: *mut ffi::klp_object) {
-    // SAFETY: The kernel's are in force, and we may sleep.
-    unsafe { ffi::numaweave_takeover_detach() };
+    if ATTACHED.xchg(false, Relaxed) {
+        // SAFETY: The kernel's are in force, and we may sleep.
+        unsafe { ffi::numaweave_takeover_detach() };
+    }
 }
 
 /// Returns whether the kernel has a function `name` that can be replaced.
