@@ -24,7 +24,8 @@ use crate::{
     klp::Replacement,
     numaweave::{self, Cursor, Initiator, Nodes},
 };
-use kernel::{bindings, prelude::*, sync::barrier::smp_rmb};
+use core::sync::atomic::{fence, Ordering};
+use kernel::{bindings, prelude::*};
 
 /// What is replaced.
 pub(crate) const REPLACEMENTS: [Replacement; 3] = [
@@ -119,20 +120,21 @@ impl Caller {
     /// Returns what `read` returns while no rebind is under way: `read_mems_allowed_begin()` and
     /// `read_mems_allowed_retry()`, which also spare the work where there are no cpusets, by a key that
     /// is not exported. The other side has interrupts off meanwhile, so waiting for it is short.
+    ///
+    /// The fences are `smp_rmb()` and more; the kernel crate's is a call, and this is a hot path.
     #[inline]
     fn undisturbed<T>(&self, read: impl Fn() -> T) -> T {
         loop {
             let before = self.rebinds();
-            if before & 1 != 0 {
-                core::hint::spin_loop();
-                continue;
+            if before & 1 == 0 {
+                fence(Ordering::Acquire);
+                let result = read();
+                fence(Ordering::Acquire);
+                if self.rebinds() == before {
+                    return result;
+                }
             }
-            smp_rmb();
-            let result = read();
-            smp_rmb();
-            if self.rebinds() == before {
-                return result;
-            }
+            core::hint::spin_loop();
         }
     }
 }
