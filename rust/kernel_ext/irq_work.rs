@@ -53,7 +53,7 @@ impl<T: IrqWorkItem> IrqWork<T> {
         unsafe { bindings::irq_work_queue(self.work.get()) };
     }
 
-    unsafe extern "C" fn callback(_work: *mut ffi::irq_work) {
+    extern "C" fn callback(_work: *mut ffi::irq_work) {
         T::run();
     }
 }

@@ -286,18 +286,18 @@ mod tests {
     struct Counted(u32, Arc<Atomic<i32>>);
 
     impl Counted {
-        fn counted(value: u32, alive: &Arc<Atomic<i32>>) -> Self {
+        fn tracked(value: u32, alive: &Arc<Atomic<i32>>) -> Self {
             alive.add(1, Relaxed);
             Self(value, alive.clone())
         }
 
         fn new(value: u32, alive: &Arc<Atomic<i32>>) -> Result<RcuBox<Self>> {
-            Ok(RcuBox::new(Self::counted(value, alive))?)
+            Ok(RcuBox::new(Self::tracked(value, alive))?)
         }
     }
 
     fn boxed(value: u32, alive: &Arc<Atomic<i32>>) -> Result<KBox<Counted>> {
-        Ok(KBox::new(Counted::counted(value, alive), GFP_KERNEL)?)
+        Ok(KBox::new(Counted::tracked(value, alive), GFP_KERNEL)?)
     }
 
     impl Drop for Counted {
