@@ -127,6 +127,43 @@ mod tests {
     }
 
     #[test]
+    fn an_administrators_write_just_now_is_not_overwritten() -> Result {
+        let node = first_node()?;
+        for auto in [true, false] {
+            let fake = Fake::new()?;
+            let mut publisher = Publisher::new(Some(&fake))?;
+            let table = ours(true, auto, OURS)?;
+            fake.computed.set(OURS);
+            publisher.publish(&table)?;
+            let foreign = publisher.examine(&table)?;
+            assert_eq!(foreign, None);
+            // Between the look and the next table.
+            fake.write(node, ADMIN);
+            fake.computed.set(NEXT);
+            publisher.publish(&ours(true, auto, NEXT)?)?;
+            assert_eq!(fake.read(node), Some(ADMIN));
+            let foreign = publisher.examine(&table)?;
+            assert_eq!(foreign, Some(Foreign::Weights));
+            assert!(publisher.foreign().eq([(node, ADMIN)]));
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn where_the_kernel_agrees_its_table_stays_automatic() -> Result {
+        let fake = Fake::new()?;
+        let mut publisher = Publisher::new(Some(&fake))?;
+        publisher.publish(&ours(false, true, KERNEL)?)?;
+        adopt(&mut publisher, &fake, KERNEL)?;
+        detach(&mut publisher, &fake, KERNEL)?;
+        assert!(fake.auto.get());
+        assert!(fake.holds(KERNEL));
+        publisher.withdraw()?;
+        assert!(fake.auto.get());
+        Ok(())
+    }
+
+    #[test]
     fn turning_auto_off_is_found() -> Result {
         let fake = Fake::new()?;
         let mut publisher = Publisher::new(Some(&fake))?;

@@ -94,6 +94,9 @@ pub(crate) struct Publisher<T> {
     baseline_auto: Option<bool>,
     /// Whether the table is automatic with our weights, which the takeover makes the kernel compute.
     adopted: bool,
+    /// Whether the takeover was attached when we last looked at our table. What an administrator
+    /// writes is then left to [`Publisher::examine()`].
+    takeover: bool,
     /// A row for each node id.
     rows: KVec<Row>,
 }
@@ -105,6 +108,7 @@ impl<T: KernelTable> Publisher<T> {
             table,
             baseline_auto: None,
             adopted: false,
+            takeover: false,
             rows: alloc::filled(Row::default(), usize::from(nr_node_ids()))?,
         })
     }
@@ -201,6 +205,7 @@ impl<T: KernelTable> Publisher<T> {
     fn note_wanted(&mut self, ours: &RcuCell<Table>) -> Wish {
         let guard = rcu::read_lock();
         let ours = ours.load(&guard);
+        self.takeover = ours.takeover;
         for (node, row) in NodeId::all().zip(self.rows.iter_mut()) {
             // The kernel divides by sums of weights: it never gets a 0.
             row.wanted = ours.row(node).map(|row| row.weight.max(1));
@@ -226,6 +231,10 @@ impl<T: KernelTable> Publisher<T> {
         let Some(table) = &self.table else {
             return Ok(false);
         };
+        if self.adopted && !table.auto()? {
+            // Somebody has just ended it.
+            return Ok(false);
+        }
         let mut differs = false;
         for (node, row) in NodeId::all().zip(self.rows.iter_mut()) {
             let present = table.weight(node)?;
@@ -263,6 +272,16 @@ impl<T: KernelTable> Publisher<T> {
         Ok(())
     }
 
+    /// Without the takeover: has the kernel compute its own weights again where it did before us.
+    fn hand_back(&mut self) -> Result {
+        let is_automatic = self.adopted && self.baseline_auto == Some(true);
+        self.unadopt()?;
+        match &self.table {
+            Some(table) if is_automatic => table.set_auto(),
+            _ => Ok(()),
+        }
+    }
+
     /// Remembers what is there if it was not ours.
     fn remember(&mut self) -> Result {
         let Some(table) = &self.table else {
@@ -283,7 +302,8 @@ impl<T: KernelTable> Publisher<T> {
                 continue;
             }
             let present = table.weight(node)?;
-            if present.is_some() && row.left != present {
+            let is_known = present.is_none() || row.left == present;
+            if !is_known && (row.left.is_none() || !self.takeover) {
                 // Written by somebody else. After our own write it was by hand.
                 *auto &= row.left.is_none();
                 row.baseline = present;
@@ -295,7 +315,11 @@ impl<T: KernelTable> Publisher<T> {
 
     /// Writes what differs, and remembers what was there if it was not ours.
     fn write(&mut self) -> Result<bool> {
-        self.unadopt()?;
+        if self.takeover {
+            self.unadopt()?;
+        } else {
+            self.hand_back()?;
+        }
         self.remember()?;
         let Some(table) = &self.table else {
             return Ok(false);
@@ -313,7 +337,7 @@ impl<T: KernelTable> Publisher<T> {
                 row.baseline = Some(present);
                 row.left = Some(present);
             }
-            if present != wanted {
+            if present != wanted && row.left == Some(present) {
                 table.set_weight(node, wanted)?;
                 row.left = Some(wanted);
                 wrote = true;
