@@ -16,7 +16,12 @@ use crate::{
     sinks::exports,
 };
 use core::slice;
-use kernel::{bindings, error::from_result, prelude::*, sync::Arc};
+use kernel::{
+    bindings,
+    error::from_result,
+    prelude::*,
+    sync::{rcu::Guard, Arc},
+};
 
 /// Returns whom a caller's `initiator` stands for.
 #[inline]
@@ -90,17 +95,49 @@ unsafe extern "C" fn numaweave_step_nid(
     let nodes = unsafe { SharedNodeMask::from_raw(nodes) };
     // SAFETY: By the contract.
     let cursor = unsafe { &mut *cursor };
-    let turn = Turn {
-        // A negative one is no node, as is one beyond all nodes.
-        node: u16::try_from(cursor.node).unwrap_or(u16::MAX),
-        remaining: cursor.remaining,
-    };
     // SAFETY: By the contract.
     let guard = unsafe { rcu::held() };
-    let (node, next) = exports::next_nid(nodes, viewer(initiator), turn, guard);
-    cursor.node = c_short::try_from(next.node).unwrap_or(c_short::MAX);
-    cursor.remaining = next.remaining;
+    let viewer = viewer(initiator);
+    let turn = turn(cursor);
+    match exports::turn_after(nodes, viewer, turn, guard) {
+        Some(next) => {
+            put(cursor, next);
+            turn.node.into()
+        }
+        None => step(nodes, viewer, cursor, guard),
+    }
+}
+
+/// Moves `cursor` on where more is to be done than to look.
+#[cold]
+#[inline(never)]
+fn step(
+    nodes: &SharedNodeMask,
+    viewer: Viewer,
+    cursor: &mut ffi::numaweave_cursor,
+    guard: &Guard,
+) -> c_uint {
+    let (node, next) = exports::next_nid(nodes, viewer, turn(cursor), guard);
+    put(cursor, next);
     node
+}
+
+/// Returns what a caller's cursor stands for.
+#[inline]
+fn turn(cursor: &ffi::numaweave_cursor) -> Turn {
+    Turn {
+        // CAST: A negative one becomes one that is beyond all nodes, as it is no node either.
+        node: cursor.node as u16,
+        remaining: cursor.remaining,
+    }
+}
+
+/// Has a caller's cursor stand for `turn`.
+#[inline]
+fn put(cursor: &mut ffi::numaweave_cursor, turn: Turn) {
+    // CAST: There are at most 1024 nodes, or it is what a caller gave us.
+    cursor.node = turn.node as c_short;
+    cursor.remaining = turn.remaining;
 }
 
 /// # Safety

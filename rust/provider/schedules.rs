@@ -90,9 +90,9 @@ impl Schedule {
         }
     }
 
-    /// Returns the turn after `cursor`, [`None`] where that is none of this order.
+    /// Returns the turn after `cursor`, [`None`] where that is none of this order. Any context.
     #[inline]
-    fn after(&self, cursor: Turn) -> Option<Turn> {
+    pub(crate) fn after(&self, cursor: Turn) -> Option<Turn> {
         let turns = self.by_node.get(usize::from(cursor.node))?;
         let left = cursor.remaining.checked_sub(1)?;
         if left >= turns.count {

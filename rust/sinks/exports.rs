@@ -246,10 +246,28 @@ fn compute_at(
     turn.node.into()
 }
 
+/// Returns the turn after `cursor` where that is found at once: `cursor` is a turn of a cached
+/// schedule by the system's weights. Otherwise [`None`], which says nothing: [`next_nid()`] knows.
+///
+/// Calls nothing, so that no register has to be saved.
+#[inline(always)]
+pub(crate) fn turn_after(
+    nodes: &SharedNodeMask,
+    viewer: Viewer,
+    cursor: Turn,
+    guard: &Guard,
+) -> Option<Turn> {
+    let provider = PROVIDER.get(guard)?;
+    let table = provider.table(guard);
+    if viewer != Viewer::Local || table.settings.scope != Scope::System {
+        return None;
+    }
+    let schedule = table.schedules.find(VectorId::SYSTEM, nodes, guard)?;
+    schedule.after(cursor)
+}
+
 /// Returns the node that `cursor` stands for, and the next cursor; the node of this CPU where there
 /// is none to choose.
-// Always, as it has tests for callers, too.
-#[inline(always)]
 pub(crate) fn next_nid(
     nodes: &SharedNodeMask,
     viewer: Viewer,
@@ -260,40 +278,11 @@ pub(crate) fn next_nid(
         return (local_node(), cursor);
     };
     let table = provider.table(guard);
-    if viewer == Viewer::Local && table.settings.scope == Scope::System {
-        next_in(nodes, VectorId::SYSTEM, cursor, &provider, table, guard)
-    } else {
-        next_for(nodes, viewer, cursor, &provider, table, guard)
-    }
-}
-
-/// Does what [`next_nid()`] does, as `viewer` sees the nodes.
-#[inline(never)]
-fn next_for(
-    nodes: &SharedNodeMask,
-    viewer: Viewer,
-    cursor: Turn,
-    provider: &Provider,
-    table: &Table,
-    guard: &Guard,
-) -> (u32, Turn) {
-    next_in(nodes, table.vector(viewer), cursor, provider, table, guard)
-}
-
-/// Does what [`next_nid()`] does, by the weights of `vector`.
-#[inline]
-fn next_in(
-    nodes: &SharedNodeMask,
-    vector: VectorId,
-    cursor: Turn,
-    provider: &Provider,
-    table: &Table,
-    guard: &Guard,
-) -> (u32, Turn) {
+    let vector = table.vector(viewer);
     let schedule = table.schedules.find(vector, nodes, guard);
     match schedule.and_then(|schedule| schedule.step(cursor)) {
         Some((turn, next)) => (turn.node.into(), next),
-        None => compute_step(provider, table, vector, nodes, cursor),
+        None => compute_step(&provider, table, vector, nodes, cursor),
     }
 }
 
