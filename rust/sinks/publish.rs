@@ -324,6 +324,18 @@ impl<T: KernelTable> Publisher<T> {
         let Some(table) = &self.table else {
             return Ok(false);
         };
+        if table.auto()? {
+            let mut differs = false;
+            for (node, row) in NodeId::all().zip(&self.rows) {
+                differs |= row.wanted.is_some() && table.weight(node)? != row.wanted;
+            }
+            if !differs {
+                return Ok(false);
+            }
+            // Until it is manual the kernel may compute it anew at any moment, and what was looked at
+            // would pass for written by somebody else.
+            table.set_manual()?;
+        }
         let mut wrote = false;
         for (node, row) in NodeId::all().zip(self.rows.iter_mut()) {
             let Some(wanted) = row.wanted else {
@@ -333,7 +345,7 @@ impl<T: KernelTable> Publisher<T> {
                 continue;
             };
             if row.left.is_none() {
-                // The row of an automatic table.
+                // The row of a table that was automatic.
                 row.baseline = Some(present);
                 row.left = Some(present);
             }
