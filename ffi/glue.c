@@ -68,6 +68,15 @@ unsigned long numaweave_ftrace_argument(struct ftrace_regs *fregs, unsigned int 
 #endif
 }
 
+unsigned long numaweave_ftrace_return_value(struct ftrace_regs *fregs)
+{
+#ifdef CONFIG_FPROBE
+	return ftrace_regs_get_return_value(fregs);
+#else
+	return 0;	/* as above */
+#endif
+}
+
 /* The hook's handler reads the arguments of this function by their place. */
 static_assert(__same_type(&mempolicy_set_node_perf,
 			  (int (*)(unsigned int, struct access_coordinate *))NULL));

@@ -29,6 +29,7 @@ int numaweave_register_fprobe(struct fprobe *fp, const char *symbol);
 int numaweave_register_fprobe_at(struct fprobe *fp, unsigned long function);
 int numaweave_unregister_fprobe(struct fprobe *fp);
 unsigned long numaweave_ftrace_argument(struct ftrace_regs *fregs, unsigned int n);
+unsigned long numaweave_ftrace_return_value(struct ftrace_regs *fregs);
 unsigned long numaweave_call_canary(void);
 
 int numaweave_register_node_notifier(struct notifier_block *nb);

@@ -9,9 +9,9 @@
 //! - `state` guards what is known and chosen. It is held for the computation of a table only; no
 //!   memory is allocated and no grace period waited for under it.
 //! - `publisher` serializes writes to the kernel's table, each of which costs a grace period. Who
-//!   gets it writes the newest table, so a late publisher never brings an old table back.
-//! - Neither of these two is taken under the other. Readers of sysfs take neither, but for `in_sync`: they
-//!   read the table under RCU.
+//!   gets it writes the newest table, so a late publisher never brings an old table back. With the
+//!   takeover it is held for the whole of an update, and `state` taken under it; never the other way.
+//! - Readers of sysfs take none of them, but for `in_sync`: they read the table under RCU.
 //!
 //! All methods may sleep unless they say otherwise.
 
@@ -135,12 +135,19 @@ impl Provider {
     /// kernel's files comes before it.
     fn update(&self, change: impl FnOnce(&mut State, &Draft) -> Result) -> Result {
         let mut draft = Draft::new()?;
-        let foreign = self.find_foreign(&mut draft)?;
+        // From the look at the kernel's table to what is written there nobody else of ours writes.
+        let mut publisher = self
+            .read(|table| table.takeover)
+            .then(|| self.publisher.lock());
+        let foreign = match &mut publisher {
+            Some(publisher) => self.find_foreign(publisher, &mut draft)?,
+            None => None,
+        };
         let (changes, changed) = {
             let mut state = self.state.lock();
             draft.look();
             if let Some(foreign) = foreign {
-                state.take_foreign(foreign, &draft.foreign);
+                state.take_foreign(foreign, &mut draft);
             }
             let changed = change(&mut state, &draft);
             if foreign.is_none() {
@@ -150,7 +157,10 @@ impl Provider {
             (self.swap(draft), changed)
         };
         // The allocator first: who is woken by a change finds it in force.
-        let wrote = self.publish();
+        let wrote = match publisher {
+            Some(mut publisher) => self.publish(&mut publisher),
+            None => self.publish(&mut self.publisher.lock()),
+        };
         match changes {
             Some(changes) => {
                 self.faces.notify(&changes);
@@ -164,19 +174,19 @@ impl Provider {
 
     /// With the takeover: looks for what an administrator has written into the kernel's table, and
     /// collects the weights in the draft.
-    fn find_foreign(&self, draft: &mut Draft) -> Result<Option<Foreign>> {
-        if !self.read(|table| table.takeover) {
-            return Ok(None);
-        }
-        let mut publisher = self.publisher.lock();
-        let foreign = publisher.examine(&self.table)?;
-        if foreign == Some(Foreign::Weights) {
-            for row in publisher.foreign() {
-                draft
-                    .foreign
-                    .push_within_capacity(row)
-                    .map_err(|_| ENOMEM)?;
+    fn find_foreign(
+        &self,
+        publisher: &mut Publisher<WeightedInterleave>,
+        draft: &mut Draft,
+    ) -> Result<Option<Foreign>> {
+        let foreign = publisher.examine(&self.table, |each| {
+            if let Some(watch) = &*self.kernel_table_watch.lock() {
+                watch.writes().take(each);
             }
+        })?;
+        for row in publisher.foreign() {
+            // There is room for each node id.
+            let _ = draft.foreign.push_within_capacity(row);
         }
         Ok(foreign)
     }
@@ -206,8 +216,8 @@ impl Provider {
     /// write.
     ///
     /// A failure is logged and shows in `in_sync`; the next change tries again.
-    fn publish(&self) -> bool {
-        let published = self.publisher.lock().publish(&self.table);
+    fn publish(&self, publisher: &mut Publisher<WeightedInterleave>) -> bool {
+        let published = publisher.publish(&self.table);
         published.unwrap_or_else(|error| {
             pr_warn!("the kernel's table of weights is written in part: {error:?}\n");
             true

@@ -41,6 +41,8 @@ const SET_NODE_PERF: &CStr = c"mempolicy_set_node_perf";
 pub(crate) struct Decode<H>(H);
 
 impl<H: CoordinatesHandler> CallHandler for Decode<H> {
+    type Note = ();
+
     fn entry(&self, arguments: &Arguments) {
         // The register's upper half is unspecified for an `unsigned int`.
         // CAST: Takes the lower half.
@@ -61,7 +63,7 @@ impl<H: CoordinatesHandler> CallHandler for Decode<H> {
         }
     }
 
-    fn exit(&self) {
+    fn exit(&self, (): (), _result: isize) {
         self.0.applied();
     }
 }

@@ -5,7 +5,7 @@
 //! C header: `include/linux/fprobe.h`
 
 use super::ffi;
-use core::marker::PhantomPinned;
+use core::{marker::PhantomPinned, mem, ptr::NonNull};
 use kernel::{container_of, error::to_result, prelude::*, str::CStr, types::Opaque};
 
 /// What is called when a probed function is.
@@ -13,11 +13,15 @@ use kernel::{container_of, error::to_result, prelude::*, str::CStr, types::Opaqu
 /// Both methods run in the caller's context with preemption off: they must not sleep, and they delay
 /// the function they watch.
 pub(crate) trait CallHandler: Send + Sync + 'static {
-    /// Handles the entry to the function.
-    fn entry(&self, arguments: &Arguments);
+    /// What the entry leaves for the exit of the same call; a few words at most.
+    type Note: Copy + Default;
 
-    /// Handles the exit from the function. An exit can be missed where too many are pending.
-    fn exit(&self) {}
+    /// Handles the entry to the function.
+    fn entry(&self, arguments: &Arguments) -> Self::Note;
+
+    /// Handles the exit from the function, which returns `result`. An exit can be missed where too
+    /// many are pending.
+    fn exit(&self, _note: Self::Note, _result: isize) {}
 }
 
 /// The arguments of a probed call.
@@ -99,6 +103,10 @@ impl<H: CallHandler> Fprobe<H> {
                 unsafe { (*slot).entry_handler = Some(Self::entry_callback) };
                 // SAFETY: As above.
                 unsafe { (*slot).exit_handler = Some(Self::exit_callback) };
+                // The kernel keeps notes in words.
+                const { assert!(mem::align_of::<H::Note>() <= mem::align_of::<usize>()) };
+                // SAFETY: As above.
+                unsafe { (*slot).entry_data_size = mem::size_of::<H::Note>() };
                 // `handler` was initialized before, so that the callback may run at once.
                 to_result(register(slot))
             }),
@@ -114,18 +122,23 @@ impl<H: CallHandler> Fprobe<H> {
     ///
     /// # Safety
     ///
-    /// `fprobe` must be the `fprobe` of a live `Fprobe<H>` and `regs` the registers of the call.
+    /// `fprobe` must be the `fprobe` of a live `Fprobe<H>`, `regs` the registers of the call, and
+    /// `entry_data` null or room for a note in this call.
     unsafe extern "C" fn entry_callback(
         fprobe: *mut ffi::fprobe,
         _entry_ip: usize,
         _ret_ip: usize,
         regs: *mut ffi::ftrace_regs,
-        _entry_data: *mut c_void,
+        entry_data: *mut c_void,
     ) -> c_int {
         // SAFETY: By the contract.
         let this = unsafe { Self::from_fprobe(fprobe) };
         // INVARIANT: By the contract these are the registers of the call.
-        this.handler.entry(&Arguments(regs));
+        let note = this.handler.entry(&Arguments(regs));
+        if let Some(room) = NonNull::new(entry_data.cast::<H::Note>()) {
+            // SAFETY: By the contract; the kernel aligns it to a word, which is enough.
+            unsafe { room.write(note) };
+        }
         0
     }
 
@@ -133,16 +146,24 @@ impl<H: CallHandler> Fprobe<H> {
     ///
     /// # Safety
     ///
-    /// `fprobe` must be the `fprobe` of a live `Fprobe<H>`.
+    /// `fprobe` must be the `fprobe` of a live `Fprobe<H>`, `regs` the registers at the end of the call,
+    /// and `entry_data` what the entry to this call was given.
     unsafe extern "C" fn exit_callback(
         fprobe: *mut ffi::fprobe,
         _entry_ip: usize,
         _ret_ip: usize,
-        _regs: *mut ffi::ftrace_regs,
-        _entry_data: *mut c_void,
+        regs: *mut ffi::ftrace_regs,
+        entry_data: *mut c_void,
     ) {
+        let note = NonNull::new(entry_data.cast::<H::Note>())
+            // SAFETY: By the contract the entry has written a note there.
+            .map_or_else(H::Note::default, |note| unsafe { note.read() });
+        // SAFETY: By the contract the registers are valid; the function reads them only.
+        // CAST: The register as the signed number that C functions return errors in.
+        let result = unsafe { ffi::numaweave_ftrace_return_value(regs) } as isize;
         // SAFETY: By the contract.
-        unsafe { Self::from_fprobe(fprobe) }.handler.exit();
+        let this = unsafe { Self::from_fprobe(fprobe) };
+        this.handler.exit(note, result);
     }
 
     /// # Safety

@@ -25,6 +25,7 @@ pub(crate) mod percpu;
 pub(crate) mod rcu;
 mod report;
 pub(crate) mod ring;
+pub(crate) mod table_writes;
 pub(crate) mod topology;
 pub(crate) mod trace;
 pub(crate) mod weighted_interleave;

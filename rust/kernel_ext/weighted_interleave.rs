@@ -8,12 +8,13 @@
 
 use super::{
     alloc,
-    fprobe::{CallHandler, Fprobe, Function},
+    fprobe::{Fprobe, Function},
     kernfs::{self, Node},
     node::{NodeId, NodeMask},
     node_notifier::{MemoryEvent, MemoryHandler, NodeNotifier},
     number,
     report::report_bandwidth,
+    table_writes::{File, Probe, WriteHandler, Writer},
     topology::boot_cpu_node,
 };
 use core::ptr::NonNull;
@@ -49,6 +50,7 @@ pub(crate) struct WeightedInterleave {
 struct Attributes {
     directory: Node,
     gone: NodeMask,
+    writer: Arc<Writer>,
 }
 
 /// Notes the nodes whose attribute is about to be freed.
@@ -81,6 +83,7 @@ impl WeightedInterleave {
             new_mutex!(Attributes {
                 directory,
                 gone: NodeMask::default(),
+                writer: Arc::new(Writer::new(), GFP_KERNEL)?,
             }),
             GFP_KERNEL,
         )?;
@@ -123,13 +126,13 @@ impl WeightedInterleave {
         self.attributes.lock().store(c"auto", c"false")
     }
 
-    /// Calls `handler` after each write to one of the table's files from now on, whoever writes.
+    /// Tells `handler` of each write to one of the table's files from now on, but for our own.
     ///
     /// # Errors
     ///
     /// `ENOENT` where no node has a row, otherwise those of [`Fprobe::at()`].
-    pub(crate) fn watch<H: CallHandler + Clone>(&self, handler: H) -> Result<Watch<H>> {
-        let (auto, weight) = {
+    pub(crate) fn watch<H: WriteHandler + Clone>(&self, handler: H) -> Result<Watch<H>> {
+        let (auto, weight, writer) = {
             let attributes = self.attributes.lock();
             let mut weight = Err(ENOENT);
             for node in NodeId::all() {
@@ -137,11 +140,16 @@ impl WeightedInterleave {
                     weight = weight.or_else(|_| attributes.store_function(&name));
                 }
             }
-            (attributes.store_function(c"auto")?, weight?)
+            let auto = attributes.store_function(c"auto")?;
+            (auto, weight?, attributes.writer.clone())
         };
+        // SAFETY: These are the functions that take writes to such files.
+        let probe = |file, handler| unsafe { Probe::new(file, writer.clone(), handler) };
+        let at_auto = Fprobe::at(auto, probe(File::Auto, handler.clone()));
+        let at_weight = Fprobe::at(weight, probe(File::Weight, handler));
         Ok(Watch {
-            _auto: KBox::pin_init(Fprobe::at(auto, handler.clone()), GFP_KERNEL)?,
-            _weight: KBox::pin_init(Fprobe::at(weight, handler), GFP_KERNEL)?,
+            _auto: KBox::pin_init(at_auto, GFP_KERNEL)?,
+            _weight: KBox::pin_init(at_weight, GFP_KERNEL)?,
         })
     }
 
@@ -171,9 +179,9 @@ impl WeightedInterleave {
 }
 
 /// Tells of writes to the table's files until dropped; may sleep.
-pub(crate) struct Watch<H: CallHandler> {
-    _auto: Pin<KBox<Fprobe<H>>>,
-    _weight: Pin<KBox<Fprobe<H>>>,
+pub(crate) struct Watch<H: WriteHandler> {
+    _auto: Pin<KBox<Fprobe<Probe<H>>>>,
+    _weight: Pin<KBox<Fprobe<Probe<H>>>>,
 }
 
 impl Attributes {
@@ -222,7 +230,9 @@ impl Attributes {
 
     fn store(&self, name: &CStr, value: &CStr) -> Result {
         let (kobj, attribute) = self.attribute(name).ok_or(ENOENT)?;
-        // SAFETY: As in `show()`.
-        unsafe { kernfs::store(kobj, attribute.as_ptr(), value) }
+        self.writer.write(|| {
+            // SAFETY: As in `show()`.
+            unsafe { kernfs::store(kobj, attribute.as_ptr(), value) }
+        })
     }
 }

@@ -4,9 +4,10 @@
 
 use super::fake_table::{Fake, KERNEL};
 use crate::{
-    kernel_ext::{node::NodeId, rcu::RcuCell},
+    kernel_ext::{alloc, node::NodeId, rcu::RcuCell, table_writes::Written},
     provider::table::{Draft, Table},
     sinks::publish::{Foreign, KernelTable, Publisher},
+    sources::kernel_table::Writes,
 };
 use kernel::prelude::*;
 
@@ -39,6 +40,9 @@ fn detach(publisher: &mut Publisher<&Fake>, fake: &Fake, weight: u8) -> Result {
     Ok(())
 }
 
+/// No write was seen.
+fn nothing(_each: &mut dyn FnMut(Written)) {}
+
 fn first_node() -> Result<NodeId> {
     NodeId::all().next().ok_or(ENODEV)
 }
@@ -55,7 +59,7 @@ mod tests {
             let table = adopt(&mut publisher, &fake, weight)?;
             assert!(fake.auto.get());
             assert!(fake.holds(weight));
-            let foreign = publisher.examine(&table)?;
+            let foreign = publisher.examine(&table, nothing)?;
             assert_eq!(foreign, None);
             let writes = fake.writes.get();
             publisher.publish(&table)?;
@@ -78,7 +82,7 @@ mod tests {
         assert!(!fake.auto.get());
         let table = adopt(&mut publisher, &fake, OURS)?;
         assert!(fake.auto.get());
-        let foreign = publisher.examine(&table)?;
+        let foreign = publisher.examine(&table, nothing)?;
         assert_eq!(foreign, None);
         detach(&mut publisher, &fake, OURS)?;
         publisher.withdraw()?;
@@ -111,10 +115,10 @@ mod tests {
         let mut publisher = Publisher::new(Some(&fake))?;
         let table = adopt(&mut publisher, &fake, OURS)?;
         fake.write(node, ADMIN);
-        let foreign = publisher.examine(&table)?;
+        let foreign = publisher.examine(&table, nothing)?;
         assert_eq!(foreign, Some(Foreign::Weights));
         assert!(publisher.foreign().eq([(node, ADMIN)]));
-        let again = publisher.examine(&table)?;
+        let again = publisher.examine(&table, nothing)?;
         assert_eq!(again, None);
         detach(&mut publisher, &fake, OURS)?;
         publisher.withdraw()?;
@@ -135,17 +139,81 @@ mod tests {
             let table = ours(true, auto, OURS)?;
             fake.computed.set(OURS);
             publisher.publish(&table)?;
-            let foreign = publisher.examine(&table)?;
+            let foreign = publisher.examine(&table, nothing)?;
             assert_eq!(foreign, None);
             // Between the look and the next table.
             fake.write(node, ADMIN);
             fake.computed.set(NEXT);
             publisher.publish(&ours(true, auto, NEXT)?)?;
             assert_eq!(fake.read(node), Some(ADMIN));
-            let foreign = publisher.examine(&table)?;
+            let foreign = publisher.examine(&table, nothing)?;
             assert_eq!(foreign, Some(Foreign::Weights));
             assert!(publisher.foreign().eq([(node, ADMIN)]));
         }
+        Ok(())
+    }
+
+    #[test]
+    fn a_write_that_we_have_overwritten_counts() -> Result {
+        let node = first_node()?;
+        let fake = Fake::new()?;
+        let mut publisher = Publisher::new(Some(&fake))?;
+        let table = adopt(&mut publisher, &fake, OURS)?;
+        // Nothing in the table tells of it.
+        let foreign = publisher.examine(&table, |each| each(Written::Weight(node, ADMIN)))?;
+        assert!(foreign == Some(Foreign::Weights));
+        assert!(publisher.foreign().eq([(node, ADMIN)]));
+        publisher.publish(&ours(true, false, ADMIN)?)?;
+        assert!(!fake.auto.get());
+        assert!(fake.read(node) == Some(ADMIN));
+
+        let foreign = publisher.examine(&table, |each| each(Written::Auto(true)))?;
+        assert!(foreign == Some(Foreign::Auto));
+        adopt(&mut publisher, &fake, OURS)?;
+        assert!(fake.auto.get());
+
+        let foreign = publisher.examine(&table, |each| each(Written::Auto(false)))?;
+        assert!(foreign == Some(Foreign::Weights));
+        assert!(publisher.foreign().next().is_none());
+
+        let both = |each: &mut dyn FnMut(Written)| {
+            each(Written::Auto(true));
+            each(Written::Weight(node, ADMIN));
+        };
+        let foreign = publisher.examine(&table, both)?;
+        assert!(foreign == Some(Foreign::AutoThenWeights));
+        assert!(publisher.foreign().eq([(node, ADMIN)]));
+        Ok(())
+    }
+
+    /// Collects what `writes` hands out.
+    fn taken(writes: &Writes) -> Result<KVec<Written>> {
+        let mut taken = alloc::with_capacity(4)?;
+        let mut fit = true;
+        writes.take(&mut |written| fit &= taken.push_within_capacity(written).is_ok());
+        assert!(fit);
+        Ok(taken)
+    }
+
+    #[test]
+    fn the_last_writes_are_kept() -> Result {
+        let node = first_node()?;
+        let writes = Writes::new()?;
+        assert!(taken(&writes)?.is_empty());
+        writes.put(Written::Weight(node, ADMIN));
+        writes.put(Written::Weight(node, NEXT));
+        writes.put(Written::Auto(false));
+        let found = taken(&writes)?;
+        assert!(found[..] == [Written::Auto(false), Written::Weight(node, NEXT)]);
+        assert!(taken(&writes)?.is_empty());
+        writes.put(Written::Weight(node, ADMIN));
+        writes.put(Written::Auto(true));
+        let found = taken(&writes)?;
+        assert!(found[..] == [Written::Auto(true)]);
+        writes.put(Written::Auto(true));
+        writes.put(Written::Weight(node, ADMIN));
+        let found = taken(&writes)?;
+        assert!(found[..] == [Written::Auto(true), Written::Weight(node, ADMIN)]);
         Ok(())
     }
 
@@ -169,7 +237,7 @@ mod tests {
         let mut publisher = Publisher::new(Some(&fake))?;
         let table = adopt(&mut publisher, &fake, OURS)?;
         (&fake).set_manual()?;
-        let foreign = publisher.examine(&table)?;
+        let foreign = publisher.examine(&table, nothing)?;
         assert_eq!(foreign, Some(Foreign::Weights));
         assert!(publisher.foreign().next().is_none());
         Ok(())
@@ -183,7 +251,7 @@ mod tests {
         publisher.publish(&table)?;
         assert!(!fake.auto.get());
         (&fake).set_auto()?;
-        let foreign = publisher.examine(&table)?;
+        let foreign = publisher.examine(&table, nothing)?;
         assert_eq!(foreign, Some(Foreign::Auto));
         Ok(())
     }
@@ -198,7 +266,7 @@ mod tests {
         publisher.publish(&table)?;
         assert!(!fake.auto.get());
         assert!(fake.holds(OURS));
-        let foreign = publisher.examine(&table)?;
+        let foreign = publisher.examine(&table, nothing)?;
         assert_eq!(foreign, None);
         adopt(&mut publisher, &fake, NEXT)?;
         assert!(fake.auto.get());
@@ -215,7 +283,7 @@ mod tests {
         assert!(fake.holds(1));
         let in_sync = publisher.in_sync(&table)?;
         assert!(in_sync);
-        let foreign = publisher.examine(&table)?;
+        let foreign = publisher.examine(&table, nothing)?;
         assert_eq!(foreign, None);
         Ok(())
     }
@@ -232,7 +300,7 @@ mod tests {
             let failed = publisher.publish(&table).is_err();
             assert_eq!(failed, succeeding < 2);
             fake.budget.set(u32::MAX);
-            let foreign = publisher.examine(&table)?;
+            let foreign = publisher.examine(&table, nothing)?;
             assert_eq!(foreign, None);
             publisher.publish(&table)?;
             assert!(fake.auto.get());

@@ -216,16 +216,20 @@ impl State {
         }
     }
 
-    /// Takes what an administrator has written into the kernel's table.
-    pub(super) fn take_foreign(&mut self, foreign: Foreign, weights: &[(NodeId, u8)]) {
-        match foreign {
-            Foreign::Auto => self.settings.auto = true,
-            Foreign::Weights => {
-                self.settings.auto = false;
-                for (node, weight) in weights {
-                    // It has a row in the kernel's table, so it is a node id and not 0.
-                    let _ = self.set_weight(*node, *weight);
-                }
+    /// Takes what an administrator has written into the kernel's table; the weights are those of the
+    /// draft.
+    pub(super) fn take_foreign(&mut self, foreign: Foreign, draft: &mut Draft) {
+        if foreign != Foreign::Weights {
+            self.settings.auto = true;
+        }
+        if foreign == Foreign::AutoThenWeights {
+            self.fill(draft);
+        }
+        if foreign != Foreign::Auto {
+            self.settings.auto = false;
+            for (node, weight) in &draft.foreign {
+                // It has a row in the kernel's table, so it is a node id and not 0.
+                let _ = self.set_weight(*node, *weight);
             }
         }
     }

@@ -8,7 +8,7 @@
 
 use super::Provider;
 use crate::{
-    kernel_ext::{fprobe::CallHandler, weighted_interleave::Watch},
+    kernel_ext::{table_writes::WriteHandler, weighted_interleave::Watch},
     sources::kernel_table::KernelTableWatch,
 };
 use kernel::{prelude::*, sync::Arc};
@@ -64,12 +64,12 @@ impl Provider {
         }
     }
 
-    /// Calls `handler` after each write to one of the files of the kernel's table.
+    /// Tells `handler` of each write to one of the files of the kernel's table, but for our own.
     ///
     /// # Errors
     ///
     /// `ENOENT` where the kernel has no table, and those of fprobe.
-    pub(crate) fn watch_kernel_table<H: CallHandler + Clone>(
+    pub(crate) fn watch_kernel_table<H: WriteHandler + Clone>(
         &self,
         handler: H,
     ) -> Result<Watch<H>> {

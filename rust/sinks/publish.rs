@@ -4,9 +4,11 @@
 //!
 //! Each write of a weight turns the kernel's `auto` off and costs a grace period, so only what differs
 //! is written. With the takeover the kernel's own computation is ours, so an automatic table stays
-//! automatic; it only has to be told to compute anew. What is found there and was not left by us is somebody else's: the kernel's own weights
-//! at first, an administrator's later. It is remembered as what to give back, so that without us
-//! the table holds what it would have held.
+//! automatic; it only has to be told to compute anew.
+//!
+//! What is found there and was not left by us is somebody else's: the kernel's own weights at first, an
+//! administrator's later. It is remembered as what to give back, so that without us the table holds
+//! what it would have held.
 //!
 //! Context: the caller holds the mutex around the publisher; everything here may sleep.
 
@@ -15,6 +17,7 @@ use crate::{
         alloc,
         node::{nr_node_ids, NodeId},
         rcu::RcuCell,
+        table_writes::Written,
         weighted_interleave::WeightedInterleave,
     },
     provider::table::Table,
@@ -68,6 +71,8 @@ struct Row {
     baseline: Option<u8>,
     /// The weight that an administrator was found to have written.
     foreign: Option<u8>,
+    /// The weight found at the last examination.
+    present: Option<u8>,
 }
 
 /// What somebody else was found to have written.
@@ -77,6 +82,8 @@ pub(crate) enum Foreign {
     Auto,
     /// Weights, see [`Publisher::foreign()`].
     Weights,
+    /// The one, and then the other.
+    AutoThenWeights,
 }
 
 /// What our table asks for.
@@ -133,46 +140,73 @@ impl<T: KernelTable> Publisher<T> {
     /// With the takeover: looks for what an administrator has written since we last looked or wrote.
     /// It is taken for ours from then on, and not given back when we go.
     ///
+    /// `written` tells the writes that were seen happen and forgets them. They count even where the
+    /// table says otherwise by now, as a write of ours may have come after them. What they leave out
+    /// is found by comparison with what we left.
+    ///
     /// # Errors
     ///
-    /// Those of the table.
-    pub(crate) fn examine(&mut self, ours: &RcuCell<Table>) -> Result<Option<Foreign>> {
+    /// Those of the table; nothing is forgotten then.
+    pub(crate) fn examine(
+        &mut self,
+        ours: &RcuCell<Table>,
+        written: impl FnOnce(&mut dyn FnMut(Written)),
+    ) -> Result<Option<Foreign>> {
         let wish = self.note_wanted(ours);
         let Some(table) = &self.table else {
             return Ok(None);
         };
-        let known = self.rows.iter().any(|row| row.left.is_some());
-        if table.auto()? {
-            if self.adopted || !known {
-                return Ok(None);
-            }
-            self.forget();
-            self.baseline_auto = Some(true);
-            return Ok(Some(Foreign::Auto));
-        }
-        // A table that was manual before we came is overwritten where that is asked for.
-        if !known && wish.publish {
-            return Ok(None);
-        }
-        let mut found = self.adopted;
+        let auto = table.auto()?;
         for (node, row) in NodeId::all().zip(self.rows.iter_mut()) {
-            let present = table.weight(node)?;
-            row.foreign =
-                present.filter(|present| row.left.map_or(!known, |left| left != *present));
-            // Who ends an automatic table keeps what is in it.
-            row.baseline = row.baseline.or(present);
-            if row.foreign.is_some() {
-                row.left = row.foreign;
-                row.baseline = row.foreign;
-                found = true;
+            row.present = table.weight(node)?;
+        }
+        let known = self.rows.iter().any(|row| row.left.is_some());
+        let mut turned_on = auto && known && !self.adopted;
+        let mut ended = !auto && self.adopted;
+        for row in self.rows.iter_mut() {
+            // A table that was manual before we came is overwritten where that is asked for.
+            let is_ours = auto || (!known && wish.publish);
+            let differs = |present: &u8| row.left.map_or(!known, |left| left != *present);
+            row.foreign = row.present.filter(|present| !is_ours && differs(present));
+            ended |= row.foreign.is_some();
+        }
+        written(&mut |written| match written {
+            Written::Auto(auto) => {
+                turned_on = auto;
+                ended = !auto;
+                if auto {
+                    for row in self.rows.iter_mut() {
+                        row.foreign = None;
+                    }
+                }
             }
+            Written::Weight(node, weight) => {
+                ended = true;
+                if let Some(row) = self.rows.get_mut(node.index()) {
+                    row.foreign = Some(weight);
+                }
+            }
+        });
+        if turned_on {
+            self.forget();
+            self.adopted = false;
+            self.baseline_auto = Some(true);
         }
-        if !found {
-            return Ok(None);
+        if ended {
+            for row in self.rows.iter_mut() {
+                // Who ends an automatic table keeps what is in it.
+                row.baseline = row.foreign.or(row.baseline).or(row.present);
+                row.left = row.present;
+            }
+            self.adopted = false;
+            self.baseline_auto = Some(false);
         }
-        self.adopted = false;
-        self.baseline_auto = Some(false);
-        Ok(Some(Foreign::Weights))
+        Ok(match (turned_on, ended) {
+            (false, false) => None,
+            (true, false) => Some(Foreign::Auto),
+            (false, true) => Some(Foreign::Weights),
+            (true, true) => Some(Foreign::AutoThenWeights),
+        })
     }
 
     /// Returns the kernel's table, if there is one.
@@ -182,9 +216,7 @@ impl<T: KernelTable> Publisher<T> {
 
     /// Returns the weights that the last examination has found.
     pub(crate) fn foreign(&self) -> impl Iterator<Item = (NodeId, u8)> + '_ {
-        NodeId::all()
-            .zip(&self.rows)
-            .filter_map(|(node, row)| Some((node, row.foreign?)))
+        NodeId::all().filter_map(|node| Some((node, self.rows.get(node.index())?.foreign?)))
     }
 
     /// Returns whether the kernel's table holds the newest weights of `ours`.

@@ -143,6 +143,8 @@ impl CoordinatesHandler for Collector {
 struct Counter(Atomic<u64>);
 
 impl CallHandler for Counter {
+    type Note = ();
+
     fn entry(&self, _arguments: &fprobe::Arguments) {
         self.0.add(1, Relaxed);
     }

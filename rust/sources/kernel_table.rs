@@ -3,12 +3,13 @@
 //! What an administrator writes into the kernel's own table.
 //!
 //! With the takeover the kernel's files are a face of ours: a weight written there is a weight
-//! written by hand. The functions that take such writes are probed; the handler only queues work,
-//! which reads the table.
+//! written by hand. The handler notes what is written and queues work, which takes it from here.
 
 use crate::{
     kernel_ext::{
-        fprobe::{Arguments, CallHandler},
+        alloc,
+        node::{nr_node_ids, NodeId},
+        table_writes::{WriteHandler, Written},
         weighted_interleave::Watch,
         work,
     },
@@ -17,14 +18,93 @@ use crate::{
 use kernel::{
     impl_has_work, new_work,
     prelude::*,
-    sync::Arc,
+    sync::{
+        atomic::{Acquire, Atomic, Full, Relaxed, Release},
+        Arc,
+    },
     workqueue::{self, Work, WorkItem},
 };
+
+/// The last write to each file.
+///
+/// A slot is 0 where there is none, otherwise the number of the write and, in its lowest byte, the
+/// value: what is turned automatic does away with the weights written before, but not with those
+/// after it.
+pub(crate) struct Writes {
+    /// The number of the last write.
+    last: Atomic<u64>,
+    auto: Atomic<u64>,
+    /// A slot for each node id.
+    weights: KVec<Atomic<u64>>,
+}
+
+impl Writes {
+    /// Makes slots that are empty.
+    pub(crate) fn new() -> Result<Self> {
+        let ids = usize::from(nr_node_ids());
+        let mut weights = alloc::with_capacity(ids)?;
+        for _ in 0..ids {
+            weights
+                .push_within_capacity(Atomic::new(0))
+                .map_err(|_| ENOMEM)?;
+        }
+        Ok(Self {
+            last: Atomic::new(0),
+            auto: Atomic::new(0),
+            weights,
+        })
+    }
+
+    /// Notes a write. Any context.
+    pub(crate) fn put(&self, written: Written) {
+        let number = self.last.fetch_add(1, Relaxed).wrapping_add(1) << 8;
+        // ORDERING: Release, so that who finds this write finds those before it too.
+        match written {
+            Written::Auto(auto) => self.auto.store(number | u64::from(auto), Release),
+            Written::Weight(node, weight) => {
+                if let Some(slot) = self.weights.get(node.index()) {
+                    slot.store(number | u64::from(weight), Release);
+                }
+            }
+        }
+    }
+
+    /// Hands the last writes to `each` and forgets them: `auto` first, then what was written into
+    /// weights since it was turned on. One at a time; does not sleep.
+    pub(crate) fn take(&self, each: &mut dyn FnMut(Written)) {
+        let auto = Self::take_slot(&self.auto);
+        let mut since = 0;
+        if let Some((number, value)) = auto {
+            if value != 0 {
+                since = number;
+            }
+            each(Written::Auto(value != 0));
+        }
+        for (node, slot) in NodeId::all().zip(&self.weights) {
+            match Self::take_slot(slot) {
+                Some((number, weight)) if number > since => each(Written::Weight(node, weight)),
+                _ => {}
+            }
+        }
+    }
+
+    /// Empties a slot. Returns the number and the value of the write.
+    fn take_slot(slot: &Atomic<u64>) -> Option<(u64, u8)> {
+        // The cheap look first: most slots are empty.
+        if slot.load(Acquire) == 0 {
+            return None;
+        }
+        let word = slot.xchg(0, Full);
+        // CAST: Takes the lowest byte.
+        Some((word >> 8, word as u8))
+    }
+}
 
 /// The work that looks at the table.
 #[pin_data]
 struct Look {
     provider: Arc<Provider>,
+    writes: Writes,
     #[pin]
     work: Work<Self>,
 }
@@ -45,10 +125,9 @@ impl WorkItem for Look {
 #[derive(Clone)]
 struct Queue(Arc<Look>);
 
-impl CallHandler for Queue {
-    fn entry(&self, _arguments: &Arguments) {}
-
-    fn exit(&self) {
+impl WriteHandler for Queue {
+    fn written(&self, written: Written) {
+        self.0.writes.put(written);
         // If it is queued already, it will see this write too.
         let _ = workqueue::system_long().enqueue(self.0.clone());
     }
@@ -68,7 +147,7 @@ impl Drop for Flush {
 pub(crate) struct KernelTableWatch {
     // Dropped in this order: no write is seen any more, then those that were are worked off.
     _watch: Watch<Queue>,
-    _flush: Flush,
+    flush: Flush,
 }
 
 impl KernelTableWatch {
@@ -79,9 +158,11 @@ impl KernelTableWatch {
     /// `ENOMEM`, `ENOENT` where the kernel has no table, and where its functions cannot be probed the
     /// errors of fprobe.
     pub(crate) fn install(provider: Arc<Provider>) -> Result<Self> {
+        let writes = Writes::new()?;
         let look = Arc::pin_init(
             pin_init!(Look {
                 provider,
+                writes,
                 work <- new_work!("numaweave::look"),
             }),
             GFP_KERNEL,
@@ -90,7 +171,12 @@ impl KernelTableWatch {
         let flush = Flush(look);
         Ok(Self {
             _watch: watch,
-            _flush: flush,
+            flush,
         })
+    }
+
+    /// Returns what is written.
+    pub(crate) fn writes(&self) -> &Writes {
+        &self.flush.0.writes
     }
 }

@@ -3,8 +3,10 @@
 //! The takeover comes, decides page by page, and goes without a trace.
 
 use std::io;
+use std::thread;
+use std::time::Duration;
 
-use anyhow::{ensure, Result};
+use anyhow::{anyhow, ensure, Result};
 use nix::errno::Errno;
 use nix::libc;
 
@@ -35,6 +37,7 @@ pub(super) const SUITE: Suite = Suite {
         Case::new("many_masks", Scope::SeveralNodes, many_masks),
         Case::new("kernel_weight", Scope::SeveralNodes, kernel_weight),
         Case::new("kernel_auto", Scope::SeveralNodes, kernel_auto),
+        Case::new("kernel_race", Scope::SeveralNodes, kernel_race),
         Case::new("unpublished", Scope::SeveralNodes, unpublished),
         Case::new("zero", Scope::SeveralNodes, zero),
         Case::new("zero_detached", Scope::SeveralNodes, zero_detached),
@@ -265,6 +268,50 @@ fn kernel_auto(bench: &mut Bench<'_>) -> Result<()> {
         !after.auto && after.weights == automatic,
         "the kernel's table should be manual with {automatic}; it is {after}"
     );
+    before.restore()
+}
+
+/// What an administrator writes into the kernel's files while we write them too is never lost.
+fn kernel_race(bench: &mut Bench<'_>) -> Result<()> {
+    let before = KernelTable::read()?;
+    let takeover = Takeover::load("")?;
+    let (first, last) = (bench.machine.first_node(), bench.machine.last_node());
+    let bandwidth = takeover
+        .provider
+        .path(&format!("node{first}/read_bandwidth"));
+    for weight in 101..=112_u8 {
+        takeover.provider.write("auto", "true")?;
+        thread::scope(|scope| -> Result<()> {
+            let updates = scope.spawn(|| -> Result<()> {
+                for change in 1..=4_u32 {
+                    let read = 30_000 * change + u32::from(weight);
+                    file::write(&bandwidth, read.to_string())?;
+                }
+                Ok(())
+            });
+            // Somewhere among them.
+            thread::sleep(Duration::from_millis(bench.rng.u64(..120)));
+            kernel_table::set_weight(last, weight)?;
+            updates
+                .join()
+                .map_err(|_| anyhow!("the updates panicked"))?
+        })?;
+        wait_for("the administrator's weight", || {
+            let auto = takeover.provider.read("auto")?;
+            let weights = takeover.provider.weights()?;
+            let taken = auto == "false" && weights.get(&last) == Some(&weight);
+            Ok(if taken {
+                Ok(())
+            } else {
+                Err(format!(
+                    "node {last} should have {weight}; auto {auto}, {weights}"
+                ))
+            })
+        })?;
+        takeover.wait_for_mirror()?;
+    }
+    file::write(&bandwidth, "0")?;
+    takeover.unload()?;
     before.restore()
 }
 
