@@ -22,6 +22,7 @@ POINTER_BYTES = 8
 class Case:
     name: str
     status: str  # PASS, FAIL, SKIP or ERROR
+    reason: str = ""  # of a failure, after a colon
 
 
 @dataclass
@@ -40,7 +41,7 @@ class Report:
                 case "SKIP":
                     result.skipped.append(case.name)
                 case _:
-                    result.failed.append(case.name)
+                    result.failed.append(case.name + case.reason)
         if not self.cases:
             result.failed.append("no test case has run")
         if self.errors:
@@ -66,7 +67,29 @@ def parse(text: str, log: Path) -> Report:
     source.unlink()
     answer.unlink()
     suites = [group["name"] for group in top["sub_groups"]]
-    return Report(suites, list(cases(top, "")), top["misc"]["errors"])
+    found = list(cases(top, ""))
+    add_reasons(text, found)
+    return Report(suites, found, top["misc"]["errors"])
+
+
+def add_reasons(text: str, found: list[Case]) -> None:
+    """Takes what was said before a case's `not ok`, which kunit.py leaves out."""
+    failed = [case for case in found if case.status == "FAIL"]
+    said: list[str] = []
+    for line in text.splitlines():
+        # Lines of a console begin with the time.
+        words = re.sub(r"^\[ *[\d.]+\]", "", line).strip()
+        match = re.match(r"# (?P<said>.*)|(?P<no>not )?ok \d+ (?P<name>\w+)", words)
+        if not match or (match["said"] or "").startswith("Subtest:"):
+            said = []
+        elif match["said"]:
+            said.append(match["said"])
+        elif failed and match["name"] == failed[0].name.rpartition(".")[2] and match["no"]:
+            case = failed.pop(0)
+            case.reason = ": " + " ".join(said).removeprefix(f"{case.name}: ")
+            said = []
+        else:
+            said = []
 
 
 def cases(group: dict, prefix: str) -> Iterator[Case]:
