@@ -206,6 +206,30 @@ pub(crate) fn expect_order(pages: &[u32], weights: &Weights) -> Result<()> {
     Ok(())
 }
 
+/// Expects the pages to follow the order of `weights` from whatever place of the cycle on, where at
+/// most `others` turns are taken by pages that are not among them.
+pub(crate) fn expect_order_but_for(pages: &[u32], weights: &Weights, others: usize) -> Result<()> {
+    let cycle = order(weights)?;
+    let follows = |start: usize| {
+        let mut turns = cycle.iter().cycle().skip(start);
+        // As early a turn as can be for each page leaves the most for the next.
+        let mut rest = others;
+        pages.iter().all(|page| loop {
+            match turns.next() {
+                Some(turn) if turn == page => break true,
+                Some(_) if rest > 0 => rest -= 1,
+                _ => break false,
+            }
+        })
+    };
+    ensure!(
+        (0..cycle.len()).any(follows),
+        "pages should go to the nodes {cycle:?} again and again ({weights}) but for {others} turns, but \
+         went to {pages:?}"
+    );
+    Ok(())
+}
+
 /// Places `cycles` whole cycles of `weights` with `options` of `place` and expects their order, after
 /// it has been cached.
 pub(crate) fn expect(

@@ -88,9 +88,30 @@ fn fill_pool(node: u32) -> Result<()> {
     })
 }
 
-/// The page cache of a file without a policy goes by the task's, which keeps a cursor.
+/// The page cache of a file without a policy goes by the task's, which keeps a cursor. A page for the
+/// kernel itself, such as one of a page table, takes a turn in between at times.
 fn page_cache(bench: &mut Bench<'_>) -> Result<()> {
-    follows(bench, "page-cache", &["task"])
+    let takeover = Takeover::load("")?;
+    let weights = takeover::set_small_weights(&takeover.provider)?;
+    let nodes = list(&bench.machine.memory);
+    let options = [
+        "--backing",
+        "page-cache",
+        "--policy",
+        "task",
+        "--nodes",
+        &nodes,
+    ];
+    let pages = weights.cycle() * CYCLES;
+    takeover.warm_up(|| workload::run_alone(pages, &options).map(drop))?;
+    let placement = workload::run_alone(pages, &options)?;
+    ensure!(
+        placement.order.len() == usize::try_from(pages)?,
+        "{} of {pages} pages are known",
+        placement.order.len()
+    );
+    takeover::expect_order_but_for(&placement.order, &weights, placement.order.len() / 10)?;
+    takeover.unload()
 }
 
 /// `get_mempolicy(2)` names the node of the next page that goes by the task's cursor.
@@ -108,7 +129,7 @@ fn next_node(bench: &mut Bench<'_>) -> Result<()> {
         "--predict",
     ];
     let placement = workload::run_alone(weights.cycle() * CYCLES, &options)?;
-    // A page for the kernel itself, such as one of a page table, takes a turn in between at times.
+    // The kernel's own pages again.
     let pairs = placement.predicted.iter().zip(&placement.order);
     let named = pairs.filter(|(predicted, is)| predicted == is).count();
     ensure!(
