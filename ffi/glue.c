@@ -5,6 +5,7 @@
 #include <linux/fprobe.h>
 #include <linux/gcd.h>
 #include <linux/irq_work.h>
+#include <linux/kobject.h>
 #include <linux/mempolicy.h>
 #include <linux/module.h>
 #include <linux/node.h>
@@ -43,6 +44,21 @@ NUMAWEAVE_PARAM(auto, "true",
 		"Follow bandwidth updates: true (default) or false");
 NUMAWEAVE_PARAM(scope, "system",
 		"Whose weights the takeover goes by: system (default) or initiator");
+
+void numaweave_set_operations(void *attribute, void *show, void *store)
+{
+	struct kobj_attribute *attr = attribute;
+
+	attr->show = show;
+	attr->store = store;
+}
+
+void *numaweave_store_operation(void *attribute)
+{
+	struct kobj_attribute *attr = attribute;
+
+	return attr->store;
+}
 
 int numaweave_register_fprobe(struct fprobe *fp, const char *symbol)
 {

@@ -25,6 +25,13 @@ extern char numaweave_param_target[NUMAWEAVE_PARAM_SIZE];
 extern char numaweave_param_auto[NUMAWEAVE_PARAM_SIZE];
 extern char numaweave_param_scope[NUMAWEAVE_PARAM_SIZE];
 
+/*
+ * The show and store of a struct kobj_attribute. From Linux 7.3 on the fields
+ * are members of unnamed unions, which bindgen gives names of its own.
+ */
+void numaweave_set_operations(void *attribute, void *show, void *store);
+void *numaweave_store_operation(void *attribute);
+
 int numaweave_register_fprobe(struct fprobe *fp, const char *symbol);
 int numaweave_register_fprobe_at(struct fprobe *fp, unsigned long function);
 int numaweave_unregister_fprobe(struct fprobe *fp);

@@ -12,7 +12,7 @@ use kernel::{bindings, prelude::*};
 ///
 /// # Invariants
 ///
-/// The pointer is that of an allocated page of order 0, which is ours.
+/// The pointer is that of the page of an allocated folio of order 0, which is ours.
 pub(crate) struct NodePage(NonNull<bindings::page>);
 
 // SAFETY: A page belongs to no thread.
@@ -37,9 +37,10 @@ impl NodePage {
         }
         let node = c_int::from(u16::from(node));
         // SAFETY: The node is or was online; no set of nodes means all of them.
-        let page = unsafe { bindings::__alloc_pages_noprof(Self::FLAGS, 0, node, ptr::null_mut()) };
-        // INVARIANT: The allocator gave it to us.
-        NonNull::new(page).map(Self).ok_or(ENOMEM)
+        let folio =
+            unsafe { bindings::__folio_alloc_noprof(Self::FLAGS, 0, node, ptr::null_mut()) };
+        // INVARIANT: The allocator gave it to us, and a folio begins with its first page.
+        NonNull::new(folio.cast()).map(Self).ok_or(ENOMEM)
     }
 
     /// Returns the id of the node that it is of.

@@ -17,6 +17,7 @@
 //! with a line `NODE PAGES WEIGHT` for each node that has memory. `tables` counts the tables that the
 //! array has followed.
 
+use core::borrow::Borrow;
 use kernel::{
     debugfs::{Dir, File},
     fmt, new_mutex,
@@ -147,7 +148,9 @@ impl kernel::Module for SpreadPages {
         // First, so that no table is missed: what is filled in later goes by the newest anyway.
         let notifier =
             KBox::pin_init(TableNotifier::register(Follower(array.clone())), GFP_KERNEL)?;
-        array.fill(usize::try_from(*module_parameters::pages.value())?)?;
+        // A reference in Linux 7.2, a copy from 7.3 on.
+        let pages: u32 = *Borrow::borrow(&module_parameters::pages.value());
+        array.fill(usize::try_from(pages)?)?;
 
         let directory = Dir::new(c"spread_pages");
         let nodes = KBox::pin_init(

@@ -24,8 +24,8 @@
 //!
 //! C headers: `include/linux/kobject.h`, `include/linux/sysfs.h`
 
-use super::alloc;
-use core::ptr::NonNull;
+use super::{alloc, ffi};
+use core::ptr::{self, NonNull};
 use kernel::{
     bindings, container_of,
     error::{from_result, to_result},
@@ -81,14 +81,22 @@ struct File<D: 'static> {
 
 impl<D: Send + Sync> File<D> {
     fn new(operations: &'static Attribute<D>, data: NonNull<D>) -> Self {
-        let mut attribute = bindings::kobj_attribute {
-            show: Some(Self::show_callback),
-            ..Default::default()
+        let mut attribute = bindings::kobj_attribute::default();
+        let show: unsafe extern "C" fn(_, _, _) -> _ = Self::show_callback;
+        let store: unsafe extern "C" fn(_, _, _, _) -> _ = Self::store_callback;
+        let store = match operations.store {
+            // CAST: C takes both as addresses, see there.
+            Some(_) => store as *mut c_void,
+            None => ptr::null_mut(),
+        };
+        // SAFETY: `attribute` is valid, and these functions have the prototypes of its operations.
+        // CAST: As above.
+        unsafe {
+            ffi::numaweave_set_operations((&raw mut attribute).cast(), show as *mut c_void, store)
         };
         attribute.attr.name = operations.name.as_char_ptr();
         attribute.attr.mode = 0o444;
         if operations.store.is_some() {
-            attribute.store = Some(Self::store_callback);
             attribute.attr.mode = 0o644;
         }
         #[cfg(CONFIG_DEBUG_LOCK_ALLOC)]

@@ -138,7 +138,7 @@ impl NodeMask {
 
     /// Returns the set's words.
     pub(crate) fn words(&self) -> impl Iterator<Item = usize> + Clone + '_ {
-        self.0.iter().take(used_words()).copied()
+        used(&self.0).iter().copied()
     }
 
     /// Returns how many nodes the set holds.
@@ -207,9 +207,8 @@ impl SharedNodeMask {
     /// Returns the words in which this machine can have nodes.
     #[inline]
     pub(crate) fn words(&self) -> impl Iterator<Item = usize> + '_ {
-        self.0
+        used(&self.0)
             .iter()
-            .take(used_words())
             // SAFETY: The word is valid for reads, and all other accesses to it are atomic. As in
             // C's `READ_ONCE()` a volatile load is enough for a value alone.
             .map(|word| unsafe { word.as_ptr().read_volatile() })
@@ -232,13 +231,14 @@ impl SharedNodeMask {
     }
 }
 
-/// Returns how many words of a mask this machine can have nodes in.
+/// Returns the words of a mask that this machine can have nodes in.
 #[inline]
-fn used_words() -> usize {
+fn used<T>(words: &[T; WORDS]) -> &[T] {
     const BITS: usize = usize::BITS as usize;
     if WORDS == 1 {
-        1
-    } else {
-        usize::from(nr_node_ids()).div_ceil(BITS)
+        return words;
     }
+    // `Iterator::take()` has an overflow panic.
+    let used = usize::from(nr_node_ids()).div_ceil(BITS);
+    words.get(..used).unwrap_or(words)
 }

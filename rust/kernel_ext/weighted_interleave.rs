@@ -7,7 +7,7 @@
 //! for a grace period.
 
 use super::{
-    alloc,
+    alloc, ffi,
     fprobe::{Fprobe, Function},
     kernfs::{self, Node},
     node::{NodeId, NodeMask},
@@ -213,9 +213,9 @@ impl Attributes {
         let attribute =
             unsafe { container_of!(attribute.as_ptr(), bindings::kobj_attribute, attr) };
         // SAFETY: As above.
-        let store = unsafe { (*attribute).store }.ok_or(ENOENT)?;
-        // CAST: A function's address.
-        Ok(Function(store as usize))
+        let store = unsafe { ffi::numaweave_store_operation(attribute.cast()) };
+        let store = NonNull::new(store).ok_or(ENOENT)?;
+        Ok(Function(store.addr().get()))
     }
 
     fn show<T>(&self, name: &CStr, parse: impl FnOnce(&[u8]) -> Result<T>) -> Result<Option<T>> {
