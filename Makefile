@@ -52,12 +52,24 @@ distclean: clean ## remove build/ as well
 
 ## In the build root and in guests
 
-setup: ## make the build root and the kernel, as far as they are missing
+# stock-7.2 and stock-7.3 are unmodified kernels of Debian's, with numaweave installed
+# from its package; others are built here.
+STOCK := $(filter stock-%,$(KERNEL))
+
+setup: buildroot ## make the build root and the kernel, as far as they are missing
+	@$(if $(STOCK),scripts/stock $(STOCK:stock-%=%),scripts/kernel $(KERNEL))
+
+buildroot:
 	@scripts/buildroot
-	@scripts/kernel $(KERNEL)
+
+deb: buildroot ## the Debian packages, in build/deb
+	@scripts/deb
+
+stock: buildroot ## a Debian with kernels of backports and the packages installed
+	@scripts/stock
 
 test-module: setup ## the modules for the kernel that the guests run
-	@$(IN_ROOT) make -s -j"$$(nproc)" -C build/linux-$(KERNEL) M='$(CURDIR)' MO='$(CURDIR)/build/modules/$(KERNEL)' NUMAWEAVE_BENCH=m $(if $(V),V=$(V)) modules
+	@$(if $(STOCK),true,$(IN_ROOT) make -s -j"$$(nproc)" -C build/linux-$(KERNEL) M='$(CURDIR)' MO='$(CURDIR)/build/modules/$(KERNEL)' NUMAWEAVE_BENCH=m $(if $(V),V=$(V)) modules)
 
 programs: setup ## numaweave-guest and numaweave-plan, static
 	@$(IN_ROOT) env RUSTFLAGS='-C target-feature=+crt-static' cargo build --quiet --locked --release \
@@ -85,5 +97,5 @@ lint: test-module ## all checks of the source
 fmt: setup ## format Rust and Python
 	@$(IN_ROOT) scripts/lint --fix
 
-.PHONY: help modules modules_install rust-analyzer clean distclean setup \
+.PHONY: help modules modules_install rust-analyzer clean distclean setup buildroot deb stock \
 	test-module programs run shell exec bench test lint fmt

@@ -13,6 +13,12 @@ logs=$build/logs
 me=$(basename -- "$0")
 export top build root logs
 
+# Within the build root / is no mount point that could be made private, and need
+# not be: for unshare.
+namespaces=()
+[[ -z ${NUMAWEAVE_IN_ROOT-} ]] || namespaces=(--propagation unchanged)
+export namespaces
+
 say() {
 	printf '%s: %s\n' "$me" "$*"
 }
