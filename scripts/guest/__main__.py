@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from . import initramfs, qemu, topology
+from . import initramfs, kernels, qemu, topology
 from .console import Console
 from .runner import BROKEN, Guest, Outcome, clear_progress, show_progress, terminal_size
 
@@ -31,7 +31,8 @@ input otherwise. A run that fails by itself ends with 124 (no end in time), or
 125 (panic, oops, WARN, lockdep, RCU or hung-task report, a module that cannot
 be loaded, an unexpected end) and shows the console. Modules and helpers of
 build/ are in the guest: /modules, numaweave-guest, numaweave-plan; copied files
-are in /copy, and the topology is in /topology.json.
+are in /copy, and the topology is in /topology.json. With one of Debian's own
+kernels numaweave is where its package has installed it, for modprobe.
 """
 
 
@@ -47,7 +48,12 @@ def parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("--topology", metavar="NAME", required=True, help=f"a TOML file, or one of: {names}")
-    add("--kernel", metavar="NAME", default="test", help="kernel of build/linux-NAME [test]")
+    add(
+        "--kernel",
+        metavar="NAME",
+        default="test",
+        help="test, another of scripts/kernels, or stock-7.2 or stock-7.3, Debian's own [test]",
+    )
     add(
         *("--load", "-l"),
         metavar="MODULE[:PARAM=VALUE...]",
@@ -102,7 +108,7 @@ def main(argv: list[str]) -> int:
         machine = topology.load(name, TOPOLOGIES)
         with tempfile.TemporaryDirectory(prefix="numaweave-vm-") as scratch:
             return boot(options, command, machine, interactive, Path(scratch))
-    except (topology.TopologyError, initramfs.GuestError) as error:
+    except (topology.TopologyError, initramfs.GuestError, kernels.KernelError) as error:
         return complain(str(error), USAGE)
     except OSError as error:
         return complain(str(error), BROKEN)
@@ -115,9 +121,7 @@ def boot(
     interactive: bool,
     scratch: Path,
 ) -> int:
-    kernel = BUILD / f"linux-{options.kernel}/arch/x86/boot/bzImage"
-    if not kernel.is_file():
-        raise initramfs.GuestError(f"kernel {options.kernel} is not built: run 'make setup'")
+    kernel = kernels.find(options.kernel, BUILD)
     terminal = None
     if interactive:
         terminal = (*terminal_size(), os.environ.get("TERM", "linux"))
@@ -129,11 +133,11 @@ def boot(
         terminal=terminal,
         environment={name: os.environ[name] for name in PASSED_ON if name in os.environ},
     )
-    image = initramfs.build(contents, BUILD, options.kernel, scratch)
+    image = initramfs.build(contents, BUILD, kernel, scratch)
     if options.icount and machine.cpus != 1:
         reason = f"--icount counts for one CPU, {machine.name} has {machine.cpus}"
         raise initramfs.GuestError(reason)
-    kvm = not options.icount and qemu.kvm_usable(kernel, BUILD / "kvm")
+    kvm = not options.icount and qemu.kvm_usable(kernel.image, BUILD / "kvm")
     accelerator = qemu.KVM if kvm else qemu.COUNTING if options.icount else qemu.TCG
     name = "KVM" if kvm else "TCG"
     limit = options.timeout or (SECONDS[name] if command else None)
@@ -144,7 +148,12 @@ def boot(
     show_progress(f"vm: booting {machine.name} under {name} ...")
     outcome = Guest(
         lambda ports: qemu.command(
-            machine, kernel, image, kernel_arguments(kvm, options.append), accelerator, ports
+            machine,
+            kernel.image,
+            image,
+            kernel_arguments(kvm, options.append),
+            accelerator,
+            ports,
         ),
         console,
         terminal=interactive,
@@ -160,6 +169,8 @@ def boot(
 
 def kernel_arguments(kvm: bool, append: list[str]) -> str:
     arguments = ["console=ttyS0", "panic=-1", "oops=panic", "kunit.enable=0"]
+    # DIMMs wait for the tests, whatever a distribution has chosen.
+    arguments += ["memhp_default_state=offline"]
     if not kvm:
         # An emulated CPU may wait long for a real one without anything being wrong.
         arguments += ["rcupdate.rcu_cpu_stall_timeout=120", "watchdog_thresh=60"]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The guest's file system: busybox, numactl, the module and its helpers."""
+"""The guest's file system: busybox, numactl, the modules and their helpers."""
 
 from __future__ import annotations
 
@@ -12,8 +12,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from .kernels import Kernel
 from .topology import Topology
 
+# kmod loads these itself when it meets a compressed or a signed module.
+KMOD_LIBRARIES = ("liblzma.so.5", "libzstd.so.1", "libcrypto.so.3")
 TOOLS = ("numactl", "migratepages", "numastat", "memhog")
 HELPERS = ("numaweave-guest", "numaweave-plan")
 FOLDERS = "bin dev etc guest lib lib64 modules copy proc root sbin sys tmp usr/bin usr/sbin"
@@ -51,15 +54,17 @@ class Contents:
     environment: dict[str, str]
 
 
-def build(contents: Contents, build_dir: Path, kernel: str, scratch: Path) -> Path:
+def build(contents: Contents, build_dir: Path, kernel: Kernel, scratch: Path) -> Path:
     """Packs the initramfs into `scratch` and returns its path."""
     tree = scratch / "root"
     for folder in FOLDERS.split():
         (tree / folder).mkdir(parents=True)
     userland(tree)
     helpers(tree, build_dir)
-    for module in sorted((build_dir / "modules" / kernel).rglob("*.ko")):
+    for module in sorted(kernel.modules.rglob("*.ko")):
         shutil.copy(module, tree / "modules" / module.name)
+    if kernel.root and kernel.installed:
+        installed(tree, kernel.root, kernel.installed)
     loads = [load_command(load, tree) for load in contents.loads]
     for path in contents.copies:
         if not path.is_file():
@@ -92,14 +97,52 @@ def userland(tree: Path) -> None:
         if not link.exists():
             link.symlink_to("/bin/busybox")
     for tool in TOOLS:
-        source = shutil.which(tool)
-        if not source:
-            raise GuestError(f"{tool} is missing in the build root: run 'make setup'")
-        shutil.copy(source, tree / "usr/bin" / tool)
-        for library in libraries(source):
-            target = tree / library.lstrip("/")
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(library, target)
+        add_tool(tree, tool)
+
+
+def add_tool(tree: Path, tool: str) -> None:
+    source = shutil.which(tool)
+    if not source:
+        raise GuestError(f"{tool} is missing in the build root: run 'make setup'")
+    shutil.copy(source, tree / "usr/bin" / tool)
+    for library in libraries(source):
+        add_library(tree, library)
+
+
+def add_library(tree: Path, library: str) -> None:
+    target = tree / library.lstrip("/")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(library, target)
+
+
+def installed(tree: Path, root: Path, folder: Path) -> None:
+    """What the packages have installed in ROOT: the modules that DKMS has built, with
+    modprobe(8) and its configuration; and the same in /modules for insmod."""
+    target = tree / "lib/modules" / folder.name
+    shutil.copytree(folder / "updates", target / "updates")
+    for index in folder.glob("modules.*"):
+        shutil.copy(index, target / index.name)
+    for module in sorted(target.rglob("*.ko*")):
+        name = module.name.partition(".")[0]
+        with (tree / "modules" / f"{name}.ko").open("wb") as out:
+            unpack = ["xz", "--decompress", "--stdout"] if module.suffix == ".xz" else ["cat"]
+            subprocess.run([*unpack, str(module)], stdout=out, check=True)
+    for configuration in ("etc/modprobe.d", "etc/modules-load.d"):
+        if (root / configuration).is_dir():
+            shutil.copytree(root / configuration, tree / configuration)
+    add_tool(tree, "kmod")
+    cache = subprocess.run(["ldconfig", "-p"], check=True, capture_output=True, text=True).stdout
+    for name in KMOD_LIBRARIES:
+        match = re.search(rf"^\t{re.escape(name)} .*x86-64.* => (/\S+)$", cache, re.MULTILINE)
+        if not match:
+            raise GuestError(f"{name} is missing in the build root: run 'make setup'")
+        add_library(tree, match[1])
+        for library in libraries(match[1]):
+            add_library(tree, library)
+    for name in ("modprobe", "modinfo", "insmod", "rmmod", "lsmod", "depmod"):
+        link = tree / "sbin" / name
+        link.unlink(missing_ok=True)
+        link.symlink_to("/usr/bin/kmod")
 
 
 def libraries(program: str) -> list[str]:

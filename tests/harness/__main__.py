@@ -14,7 +14,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
-from . import bench, builds, guests, runner, topologies
+from . import bench, builds, guests, runner, stock, topologies
 from .item import LOGS, TOP, Item, Result
 
 TAIL_LINES = 40
@@ -44,6 +44,9 @@ class Progress:
                 print(f"    failed: {name}")
             self.show_log(item)
 
+    def failed(self, item: Item) -> bool:
+        return any(name.startswith(f"{item.name}: ") for name in self.sum.failed)
+
     def show_log(self, item: Item) -> None:
         if not item.log.exists():
             return
@@ -59,12 +62,24 @@ def counts(result: Result) -> str:
 
 def main() -> int:
     options = arguments()
-    items = builds.items() + runner.items() + topologies.items() + guests.items() + bench.items()
+    items = [
+        *builds.items(),
+        *stock.items(),
+        *runner.items(),
+        *topologies.items(),
+        *guests.items(),
+        *bench.items(),
+    ]
     if options.only:
         pattern = options.only if set("*?[") & set(options.only) else f"*{options.only}*"
         chosen = [item for item in items if fnmatch.fnmatch(item.name, pattern)]
         building = any(item.needs_builds for item in chosen)
-        items = [item for item in items if item in chosen or (item.builds and building)]
+        stocking = any(item.needs_stock for item in chosen)
+        items = [
+            item
+            for item in items
+            if item in chosen or (item.builds and building) or (item.makes_stock and stocking)
+        ]
         if not items:
             print(f"no test matches '{options.only}', see --list", file=sys.stderr)
             return 2
@@ -125,6 +140,12 @@ def run_all(items: list[Item], jobs: int, progress: Progress) -> None:
     for item in items:
         if item.alone and not item.builds:
             progress.show(item, *timed(item))
+            if item.makes_stock and progress.failed(item):
+                unmade = Result(failed=["not run: Debian's own kernels are not ready"])
+                for other in items:
+                    if other.needs_stock:
+                        progress.show(other, unmade, 0)
+                items = [other for other in items if not other.needs_stock]
     pool = ThreadPoolExecutor(max(1, jobs))
     try:
         running = {pool.submit(timed, item): item for item in items if not item.alone}

@@ -38,9 +38,9 @@ def kunit(name: str, log: Path) -> Result:
     return result
 
 
-def end_to_end(name: str, log: Path) -> Result:
+def end_to_end(name: str, log: Path, kernel: str = "test") -> Result:
     result = Result()
-    done = guest(name, [], ["numaweave-guest", "test"], log)
+    done = guest(name, ["--kernel", kernel], ["numaweave-guest", "test"], log)
     ktap.parse(done.output.decode(errors="replace"), log).count(result)
     if done.status and not result.failed:
         result.failed.append(f"numaweave-guest ends with status {done.status}")

@@ -48,6 +48,8 @@ class Item:
     alone: bool = False  # uses all CPUs by itself
     builds: bool = False  # makes what others need
     needs_builds: bool = False
+    makes_stock: bool = False  # makes Debian's own kernels ready
+    needs_stock: bool = False
 
     @property
     def log(self) -> Path:

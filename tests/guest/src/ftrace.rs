@@ -2,6 +2,8 @@
 
 //! The kernel's function tracing, on which hook and takeover stand.
 
+use std::sync::OnceLock;
+
 use anyhow::Result;
 
 use crate::file;
@@ -12,6 +14,15 @@ pub(crate) const ENABLED: &str = "/proc/sys/kernel/ftrace_enabled";
 
 /// The functions that something is attached to, one a line.
 pub(crate) const ENABLED_FUNCTIONS: &str = "/sys/kernel/tracing/enabled_functions";
+
+/// Returns whether it works: later kernels refuse to turn tracing off.
+pub(crate) fn can_be_turned_off() -> bool {
+    static ANSWER: OnceLock<bool> = OnceLock::new();
+    *ANSWER.get_or_init(|| {
+        let refused = file::try_write(ENABLED, "0").is_err();
+        !refused && file::try_write(ENABLED, "1").is_ok()
+    })
+}
 
 /// `kernel.ftrace_enabled=0` as long as this lives.
 pub(crate) struct FtraceOff;

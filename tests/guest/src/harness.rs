@@ -16,6 +16,8 @@ use fastrand::Rng;
 
 use crate::cases::SUITES;
 use crate::file;
+use crate::ftrace;
+use crate::installed;
 use crate::machine::Machine;
 use baseline::Baseline;
 
@@ -68,6 +70,12 @@ pub(crate) enum Scope {
     Hotplug,
     /// The one of this name.
     Only(&'static str),
+    /// All, where the kernel has a switch for function tracing: Linux 7.3 has none any more.
+    FtraceSwitch,
+    /// All, where numaweave is installed from its package.
+    Installed,
+    /// Those that all of these are.
+    Each(&'static [Scope]),
 }
 
 impl Scope {
@@ -80,11 +88,14 @@ impl Scope {
             Self::MemorylessNode => !machine.cpu.is_subset(&machine.memory),
             Self::Hotplug => !machine.hotplug.is_empty(),
             Self::Only(name) => machine.topology.name == name,
+            Self::FtraceSwitch => ftrace::can_be_turned_off(),
+            Self::Installed => installed::folder().exists(),
+            Self::Each(scopes) => scopes.iter().all(|scope| scope.includes(machine)),
         }
     }
 
-    fn describe(self) -> &'static str {
-        match self {
+    fn describe(self) -> String {
+        let text = match self {
             Self::Everywhere => "everywhere",
             Self::SeveralNodes => "several nodes with memory",
             Self::FirmwareData => "bandwidth data from firmware",
@@ -92,7 +103,14 @@ impl Scope {
             Self::MemorylessNode => "a node with CPUs and no memory",
             Self::Hotplug => "a node with memory to put online",
             Self::Only(name) => name,
-        }
+            Self::FtraceSwitch => "a kernel whose ftrace_enabled can be 0",
+            Self::Installed => "numaweave installed from its package",
+            Self::Each(scopes) => {
+                let scopes: Vec<String> = scopes.iter().map(|scope| scope.describe()).collect();
+                return scopes.join(", ");
+            }
+        };
+        text.to_owned()
     }
 }
 
@@ -177,7 +195,7 @@ impl Plan {
         );
         for (suite, case) in &self.left_out {
             println!(
-                "# not on this topology: {}.{} (for {})",
+                "# not here: {}.{} (for {})",
                 suite.name,
                 case.name,
                 case.scope.describe()

@@ -15,6 +15,7 @@ mod file;
 mod ftrace;
 mod harness;
 mod injector;
+mod installed;
 mod kernel_log;
 mod kernel_table;
 mod machine;

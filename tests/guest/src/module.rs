@@ -6,7 +6,7 @@ use std::ffi::CString;
 use std::fs::File;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{ensure, Context, Result};
 use nix::errno::Errno;
 use nix::kmod::{delete_module, finit_module, init_module, DeleteModuleFlags, ModuleInitFlags};
 
@@ -31,6 +31,12 @@ impl Module {
         let options = CString::new(parameters).context("a module parameter holds a NUL")?;
         finit_module(&file, &options, ModuleInitFlags::empty())
             .with_context(|| format!("the kernel refuses {path} with parameters {parameters:?}"))?;
+        Ok(Self { name, loaded: true })
+    }
+
+    /// Takes over the module `name`, which is loaded.
+    pub(crate) fn loaded(name: &'static str) -> Result<Self> {
+        ensure!(is_loaded(name), "{name} is not loaded");
         Ok(Self { name, loaded: true })
     }
 

@@ -39,6 +39,14 @@ impl Provider {
         })
     }
 
+    /// Takes over numaweave that somebody else has loaded.
+    pub(crate) fn loaded() -> Result<Self> {
+        Ok(Self {
+            module: Module::loaded("numaweave")?,
+            directory: PathBuf::from(DIRECTORY),
+        })
+    }
+
     /// Unloads it, and says so when that fails.
     pub(crate) fn unload(self) -> Result<()> {
         self.module.unload()?;

@@ -115,14 +115,7 @@ impl Patch {
         let patch = Self {
             module: Some(Module::load(MODULE, "")?),
         };
-        wait_for("attached to say livepatch", || {
-            let attached = provider.read("attached")?;
-            Ok(if attached == "livepatch" {
-                Ok(())
-            } else {
-                Err(attached)
-            })
-        })?;
+        wait_until_attached(provider)?;
         Ok(patch)
     }
 
@@ -147,6 +140,18 @@ impl Drop for Patch {
             faults::report(&error);
         }
     }
+}
+
+/// Waits until `provider` knows of the takeover.
+pub(crate) fn wait_until_attached(provider: &Provider) -> Result<()> {
+    wait_for("attached to say livepatch", || {
+        let attached = provider.read("attached")?;
+        Ok(if attached == "livepatch" {
+            Ok(())
+        } else {
+            Err(attached)
+        })
+    })
 }
 
 /// Whether the patch is there.

@@ -10,12 +10,15 @@ use crate::injector::Injector;
 use crate::machine::{keeps_reports, Coordinates};
 use crate::provider::Provider;
 
+/// Where updates can be missed.
+const MISSED: Scope = Scope::Each(&[Scope::FirmwareData, Scope::FtraceSwitch]);
+
 pub(super) const SUITE: Suite = Suite {
     name: "hook",
     cases: &[
-        Case::new("silent_and_active_again", Scope::Everywhere, silent),
-        Case::new("missed_update_is_read", Scope::FirmwareData, missed),
-        Case::new("silent_at_load", Scope::FirmwareData, silent_at_load),
+        Case::new("silent_and_active_again", Scope::FtraceSwitch, silent),
+        Case::new("missed_update_is_read", MISSED, missed),
+        Case::new("silent_at_load", MISSED, silent_at_load),
     ],
 };
 

@@ -9,6 +9,7 @@ mod hook;
 mod hotplug;
 mod initiators;
 mod input;
+mod installed;
 mod load;
 mod mainline;
 mod overrides;
@@ -46,6 +47,7 @@ pub(crate) const SUITES: &[Suite] = &[
     hotplug::SUITE,
     trace::SUITE,
     parameters::SUITE,
+    installed::SUITE,
     input::SUITE,
     initiators::SUITE,
     refusals::SUITE,

@@ -23,7 +23,7 @@ pub(super) const SUITE: Suite = Suite {
         Case::new("needs_numaweave", Scope::Everywhere, needs_numaweave),
         Case::new("function_missing", Scope::Everywhere, function_missing),
         Case::new("all_missing", Scope::Everywhere, all_missing),
-        Case::new("ftrace_off", Scope::Everywhere, ftrace_off),
+        Case::new("ftrace_off", Scope::FtraceSwitch, ftrace_off),
     ],
 };
 
