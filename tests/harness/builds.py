@@ -118,7 +118,23 @@ def refusals(log: Path) -> Result:
         refused = done.returncode == 1 and word in done.stderr
         as_it_should = refused if word else done.returncode == 0
         result.check(name, None if as_it_should else f"status {done.returncode}, {done.stderr!r}")
+    result.check("another series", another_series(log))
     return result
+
+
+def another_series(log: Path) -> str | None:
+    """A kernel that nobody has compared with these sources is refused."""
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run(
+            ["make", "-C", str(KERNEL), f"M={TOP}", f"MO={folder}", "PATCHLEVEL=99", "modules"],
+            check=False,
+            capture_output=True,
+            text=True,
+        )
+    with log.open("a") as file:
+        file.write(done.stderr)
+    refused = done.returncode != 0 and "numaweave is for Linux 7.2 7.3" in done.stderr
+    return None if refused else f"status {done.returncode}, {done.stderr!r}"
 
 
 def lint(name: str, log: Path) -> Result:

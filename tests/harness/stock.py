@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import tempfile
@@ -10,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from .guests import end_to_end
-from .item import BUILD, TOP, Item, Result, command
+from .item import BUILD, TOP, Item, Result, command, guest
 
 STOCK = BUILD / "stock"
 KERNELS = ("stock-7.2", "stock-7.3")
@@ -25,6 +26,10 @@ def items() -> list[Item]:
         Item("stock packages", packages, alone=True, makes_stock=True),
         Item("stock refusals", refusals, needs_stock=True),
         Item("stock order", order, needs_stock=True),
+        *(
+            Item(f"stock weights {kernel}", partial(weights, kernel), needs_stock=True)
+            for kernel in KERNELS
+        ),
         Item("stock purge", purge, needs_stock=True),
         *(
             Item(
@@ -124,6 +129,24 @@ def refusals(log: Path) -> Result:
     return result
 
 
+def weights(kernel: str, log: Path) -> Result:
+    """The first thing that anybody does, letter by letter."""
+    result = Result()
+    script = """
+        modprobe numaweave
+        echo $(cat /sys/kernel/numaweave/node?/weight)
+        numactl -w all numaweave-guest place --json --pages 90
+    """
+    options = ["--kernel", kernel]
+    done = guest("three-tier", options, ["sh", "-ec", script], log)
+    first, _, placed = done.output.decode(errors="replace").partition("\n")
+    result.check("6:2:1", None if first == "6 2 1" else f"weights are {first!r}")
+    nodes = json.loads(placed)["nodes"] if not done.status else {}
+    as_they_say = nodes == {"0": 60, "1": 20, "2": 10}
+    result.check("numactl -w", None if as_they_say else f"status {done.status}, pages {nodes}")
+    return result
+
+
 class Copy:
     """The Debian of STOCK, to be changed and thrown away."""
 
@@ -171,6 +194,11 @@ def order(log: Path) -> Result:
             "the kernel's package goes on",
             f"dkms ends with {without.returncode}" if without.returncode else None,
         )
+        other = "6.12.0-numaweave"
+        (debian.root / f"usr/lib/modules/{other}/build/include").mkdir(parents=True)
+        said = debian.run(log, "/etc/kernel/header_postinst.d/dkms", other)
+        named = f"numaweave is for Linux 7.2 7.3, not for {other}" in said.stderr + said.stdout
+        result.check("another series", None if named else "is not named")
         (debian.root / "var/tmp/linux-source-7.3.tar.xz").rename(
             debian.root / "usr/src/linux-source-7.3.tar.xz"
         )

@@ -23,7 +23,7 @@ pub(super) const SUITE: Suite = Suite {
         Case::new("override_survives", Scope::Hotplug, override_survives),
         Case::new(
             "missed_update_is_read",
-            Scope::Hotplug,
+            Scope::Each(&[Scope::Hotplug, Scope::FtraceSwitch]),
             missed_update_is_read,
         ),
         Case::new("manual", Scope::Hotplug, manual),
