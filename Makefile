@@ -5,7 +5,8 @@
 # makes under build/. What a text after ## says is `make help`.
 
 KDIR ?= /lib/modules/$(shell uname -r)/build
-KERNEL ?= test
+# Debian's own kernel has not to be compiled: the faster way to see numaweave.
+KERNEL ?= $(if $(filter run,$(MAKECMDGOALS)),stock-7.2,test)
 TOPOLOGY ?= three-tier
 
 MAKEFLAGS += --no-print-directory
