@@ -20,15 +20,23 @@ impl Provider {
     ///
     /// `EBUSY` where they are already, `ENOMEM`.
     pub(crate) fn attach_takeover(this: &Arc<Self>) -> Result {
-        this.update(|state, _| state.attach_takeover())?;
-        match KernelTableWatch::install(this.clone()) {
-            Ok(watch) => *this.kernel_table_watch.lock() = Some(watch),
-            Err(error) => pr_warn!(
-                "writes to the kernel's own weights are noticed at the next change only: \
-                 {error:?}\n"
-            ),
-        }
-        // What was written before somebody watched.
+        // Watched before anybody can know of the takeover, as the first publication with it may
+        // overwrite what is written into the kernel's files meanwhile.
+        let mut watch = KernelTableWatch::install(this.clone())
+            .inspect_err(|error| {
+                pr_warn!(
+                    "writes to the kernel's own weights are noticed at the next change only: \
+                     {error:?}\n"
+                );
+            })
+            .ok();
+        this.update(|state, _| {
+            state.attach_takeover()?;
+            // There is none before, so nothing is dropped under the lock.
+            *this.kernel_table_watch.lock() = watch.take();
+            Ok(())
+        })?;
+        // What was written since.
         this.kernel_table_written();
         Ok(())
     }

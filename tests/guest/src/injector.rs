@@ -4,6 +4,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use anyhow::Result;
 
@@ -60,6 +61,15 @@ pub(crate) fn report(node: u32, coordinates: Coordinates) -> Result<()> {
         INJECT,
         format!("{node} {} {}\n", coordinates.read, coordinates.write),
     )
+}
+
+/// Reports that the bandwidth of a node nobody has told of is unknown.
+pub(crate) fn report_unknown() -> Result<()> {
+    let is_loaded = Path::new(INJECT).exists();
+    let _module = (!is_loaded)
+        .then(|| Module::load("perf_injector", ""))
+        .transpose()?;
+    report(0, Coordinates::both(0))
 }
 
 impl Drop for Injector {

@@ -7,8 +7,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use nix::libc;
 
 use crate::file;
+use crate::injector;
 use crate::weights::Weights;
 
 const DIRECTORY: &str = "/sys/kernel/mm/mempolicy/weighted_interleave";
@@ -39,9 +41,16 @@ impl KernelTable {
         Ok(Self { auto, weights })
     }
 
-    /// Makes the kernel's table what was read before, by an administrator's own means.
+    /// Makes the kernel's table what was read before, by an administrator's own means where those
+    /// are enough.
     pub(crate) fn restore(&self) -> Result<()> {
         if self.auto {
+            let refused = file::try_write(auto_file(), "true").err();
+            if refused.and_then(|error| error.raw_os_error()) == Some(libc::ENODEV) {
+                // The kernel has never heard of any bandwidth, and does not go back to where it came
+                // from until it has heard even that one is unknown.
+                injector::report_unknown()?;
+            }
             return set_auto(true);
         }
         for (&node, &weight) in self.weights.iter() {

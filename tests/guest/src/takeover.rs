@@ -25,7 +25,7 @@ const USERS: &str = "/sys/module/numaweave_livepatch/refcnt";
 /// numaweave with the takeover attached; both are unloaded when dropped.
 pub(crate) struct Takeover {
     // Dropped in this order, as the one uses the other.
-    patch: Patch,
+    pub(crate) patch: Patch,
     pub(crate) provider: Provider,
 }
 
@@ -66,6 +66,23 @@ impl Takeover {
                 Ok(())
             } else {
                 Err(format!("{kernel}; numaweave has auto {auto}, {weights}"))
+            })
+        })
+    }
+
+    /// Waits until `weight`, which an administrator has written into the kernel's file of `node`, is
+    /// taken as a weight by hand.
+    pub(crate) fn wait_for_kernel_weight(&self, node: u32, weight: u8) -> Result<()> {
+        wait_for("the weight of the kernel's file", || {
+            let auto = self.provider.read("auto")?;
+            let weights = self.provider.weights()?;
+            let taken = auto == "false" && weights.get(&node) == Some(&weight);
+            Ok(if taken {
+                Ok(())
+            } else {
+                Err(format!(
+                    "node {node} should have {weight}; auto {auto}, {weights}"
+                ))
             })
         })
     }

@@ -5,7 +5,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{bail, Result};
+use anyhow::{bail, ensure, Result};
 
 /// How long a guest under emulation may take for what takes milliseconds on a machine.
 ///
@@ -30,4 +30,18 @@ pub(crate) fn wait_for<T>(what: &str, mut probe: impl FnMut() -> Result<Probe<T>
             Err(_) => thread::sleep(Duration::from_millis(2)),
         }
     }
+}
+
+/// Asks `probe` again and again without a pause until it says yes, to act at the very moment.
+pub(crate) fn spin_until(what: &str, mut probe: impl FnMut() -> Result<bool>) -> Result<()> {
+    let deadline = Instant::now() + PATIENCE;
+    while !probe()? {
+        ensure!(
+            Instant::now() < deadline,
+            "{what}: not within {} s",
+            PATIENCE.as_secs()
+        );
+        thread::yield_now();
+    }
+    Ok(())
 }

@@ -19,7 +19,7 @@ use crate::machine::Coordinates;
 use crate::module;
 use crate::provider::Provider;
 use crate::takeover::{self, list, Patch, Takeover};
-use crate::wait::wait_for;
+use crate::wait::{spin_until, wait_for};
 use crate::weights::Weights;
 use crate::workload;
 
@@ -38,6 +38,7 @@ pub(super) const SUITE: Suite = Suite {
         Case::new("kernel_weight", Scope::SeveralNodes, kernel_weight),
         Case::new("kernel_auto", Scope::SeveralNodes, kernel_auto),
         Case::new("kernel_race", Scope::SeveralNodes, kernel_race),
+        Case::new("kernel_attach", Scope::SeveralNodes, kernel_attach),
         Case::new("unpublished", Scope::SeveralNodes, unpublished),
         Case::new("zero", Scope::SeveralNodes, zero),
         Case::new("zero_detached", Scope::SeveralNodes, zero_detached),
@@ -212,12 +213,7 @@ fn kernel_weight(bench: &mut Bench<'_>) -> Result<()> {
     let takeover = Takeover::load("")?;
     takeover.wait_for_mirror()?;
     kernel_table::set_weight(node, 17)?;
-    let file = format!("node{node}/weight");
-    wait_for("the weight of the kernel's file", || {
-        let weight = takeover.provider.read(&file)?;
-        Ok(if weight == "17" { Ok(()) } else { Err(weight) })
-    })?;
-    takeover.provider.expect("auto", "false")?;
+    takeover.wait_for_kernel_weight(node, 17)?;
     takeover.wait_for_mirror()?;
     takeover.expect_shares(&takeover.provider.weights()?)?;
     takeover.unload()?;
@@ -296,22 +292,38 @@ fn kernel_race(bench: &mut Bench<'_>) -> Result<()> {
                 .join()
                 .map_err(|_| anyhow!("the updates panicked"))?
         })?;
-        wait_for("the administrator's weight", || {
-            let auto = takeover.provider.read("auto")?;
-            let weights = takeover.provider.weights()?;
-            let taken = auto == "false" && weights.get(&last) == Some(&weight);
-            Ok(if taken {
-                Ok(())
-            } else {
-                Err(format!(
-                    "node {last} should have {weight}; auto {auto}, {weights}"
-                ))
-            })
-        })?;
+        takeover.wait_for_kernel_weight(last, weight)?;
         takeover.wait_for_mirror()?;
     }
     file::write(&bandwidth, "0")?;
     takeover.unload()?;
+    before.restore()
+}
+
+/// Nor is what he writes there the moment that the takeover says it is attached.
+fn kernel_attach(bench: &mut Bench<'_>) -> Result<()> {
+    let before = KernelTable::read()?;
+    let mut provider = Provider::load("")?;
+    let node = bench.machine.last_node();
+    for weight in 201..=206_u8 {
+        let is_attached = || Ok(provider.read("attached")? == "livepatch");
+        let patch = thread::scope(|scope| -> Result<Patch> {
+            let write = scope.spawn(|| {
+                spin_until("the takeover attached", is_attached)?;
+                kernel_table::set_weight(node, weight)
+            });
+            let patch = Patch::load(&provider)?;
+            write.join().map_err(|_| anyhow!("the write panicked"))??;
+            Ok(patch)
+        })?;
+        let takeover = Takeover { patch, provider };
+        takeover.wait_for_kernel_weight(node, weight)?;
+        takeover.wait_for_mirror()?;
+        provider = takeover.detach()?;
+        // What is published with the takeover is then what is there already.
+        provider.write("auto", "true")?;
+    }
+    provider.unload()?;
     before.restore()
 }
 
