@@ -186,6 +186,26 @@ mod tests {
         Ok(())
     }
 
+    #[test]
+    fn a_write_that_we_have_overwritten_is_given_back() -> Result {
+        let node = first_node()?;
+        let fake = Fake::new()?;
+        let mut publisher = Publisher::new(Some(&fake))?;
+        // It comes before the table is first ours: what is adopted then is not what was before us.
+        publisher.publish(&ours(false, true, KERNEL)?)?;
+        fake.write(node, ADMIN);
+        let table = adopt(&mut publisher, &fake, KERNEL)?;
+        assert!(fake.auto.get());
+        let foreign = publisher.examine(&table, |each| each(Written::Weight(node, ADMIN)))?;
+        assert!(foreign == Some(Foreign::Weights));
+        publisher.publish(&ours(true, false, ADMIN)?)?;
+        assert!(fake.holds(ADMIN));
+        publisher.withdraw()?;
+        assert!(!fake.auto.get());
+        assert!(fake.read(node) == Some(ADMIN));
+        Ok(())
+    }
+
     /// Collects what `writes` hands out.
     fn taken(writes: &Writes) -> Result<KVec<Written>> {
         let mut taken = alloc::with_capacity(4)?;

@@ -198,7 +198,8 @@ impl<T: KernelTable> Publisher<T> {
                 row.baseline = row.foreign.or(row.baseline).or(row.present);
                 row.left = row.present;
             }
-            self.adopted = false;
+            // An automatic table is then one that we turned on again since.
+            self.adopted &= auto;
             self.baseline_auto = Some(false);
         }
         Ok(match (turned_on, ended) {

@@ -303,9 +303,9 @@ fn kernel_race(bench: &mut Bench<'_>) -> Result<()> {
 /// Nor is what he writes there the moment that the takeover says it is attached.
 fn kernel_attach(bench: &mut Bench<'_>) -> Result<()> {
     let before = KernelTable::read()?;
-    let mut provider = Provider::load("")?;
     let node = bench.machine.last_node();
     for weight in 201..=206_u8 {
+        let provider = Provider::load("")?;
         let is_attached = || Ok(provider.read("attached")? == "livepatch");
         let patch = thread::scope(|scope| -> Result<Patch> {
             let write = scope.spawn(|| {
@@ -319,12 +319,15 @@ fn kernel_attach(bench: &mut Bench<'_>) -> Result<()> {
         let takeover = Takeover { patch, provider };
         takeover.wait_for_kernel_weight(node, weight)?;
         takeover.wait_for_mirror()?;
-        provider = takeover.detach()?;
-        // What is published with the takeover is then what is there already.
-        provider.write("auto", "true")?;
+        takeover.unload()?;
+        let after = KernelTable::read()?;
+        ensure!(
+            !after.auto && after.weights.get(&node) == Some(&weight),
+            "the administrator's weight {weight} for node {node} is gone: {after}"
+        );
+        before.restore()?;
     }
-    provider.unload()?;
-    before.restore()
+    Ok(())
 }
 
 /// Unpublished, the kernel's table holds mainline's weights while pages follow ours.
