@@ -295,6 +295,23 @@ mod tests {
     }
 
     #[test]
+    fn weights_by_hand_end_a_table_that_agrees_with_them() -> Result {
+        let fake = Fake::new()?;
+        let mut publisher = Publisher::new(Some(&fake))?;
+        // By hand before the takeover was first published.
+        let table = ours(true, false, KERNEL)?;
+        publisher.publish(&table)?;
+        assert!(!fake.auto.get());
+        assert!(fake.holds(KERNEL));
+        let foreign = publisher.examine(&table, nothing)?;
+        assert_eq!(foreign, None);
+        publisher.withdraw()?;
+        assert!(fake.auto.get());
+        assert!(fake.holds(KERNEL));
+        Ok(())
+    }
+
+    #[test]
     fn a_weight_of_0_is_1_in_the_kernels_table() -> Result {
         let fake = Fake::new()?;
         let mut publisher = Publisher::new(Some(&fake))?;

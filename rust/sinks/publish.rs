@@ -357,8 +357,10 @@ impl<T: KernelTable> Publisher<T> {
         let Some(table) = &self.table else {
             return Ok(false);
         };
+        let mut wrote = false;
         if table.auto()? {
-            let mut differs = false;
+            // With the takeover the kernel's computation is ours, and is none while weights are by hand.
+            let mut differs = self.takeover;
             for (node, row) in NodeId::all().zip(&self.rows) {
                 differs |= row.wanted.is_some() && table.weight(node)? != row.wanted;
             }
@@ -368,8 +370,8 @@ impl<T: KernelTable> Publisher<T> {
             // Until it is manual the kernel may compute it anew at any moment, and what was looked at
             // would pass for written by somebody else.
             table.set_manual()?;
+            wrote = true;
         }
-        let mut wrote = false;
         for (node, row) in NodeId::all().zip(self.rows.iter_mut()) {
             let Some(wanted) = row.wanted else {
                 continue;

@@ -40,6 +40,7 @@ pub(super) const SUITE: Suite = Suite {
         Case::new("kernel_race", Scope::SeveralNodes, kernel_race),
         Case::new("kernel_attach", Scope::SeveralNodes, kernel_attach),
         Case::new("unpublished", Scope::SeveralNodes, unpublished),
+        Case::new("by_hand", Scope::Everywhere, by_hand),
         Case::new("zero", Scope::SeveralNodes, zero),
         Case::new("zero_detached", Scope::SeveralNodes, zero_detached),
     ],
@@ -345,6 +346,21 @@ fn unpublished(_bench: &mut Bench<'_>) -> Result<()> {
     takeover.provider.write("auto", "true")?;
     takeover.expect_shares(&takeover.provider.weights()?)?;
     takeover.unload()
+}
+
+/// Weights that were by hand before the takeover came are by hand in the kernel's table too, even
+/// where it has computed the same; and it computes again when they are given back.
+fn by_hand(_bench: &mut Bench<'_>) -> Result<()> {
+    let before = KernelTable::read()?;
+    let takeover = Takeover::load("auto=false")?;
+    takeover.wait_for_mirror()?;
+    takeover.unload()?;
+    let after = KernelTable::read()?;
+    ensure!(
+        after == before,
+        "the kernel's table should be {before} again; it is {after}"
+    );
+    Ok(())
 }
 
 /// A node of weight 0 takes no page while another can, and 1 each where none can.
