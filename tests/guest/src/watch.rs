@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{ensure, Context, Result};
 use nix::poll::{poll, PollFd, PollFlags, PollTimeout};
 
-use crate::wait::PATIENCE;
+use crate::wait::{wait_for, PATIENCE};
 
 /// A sysfs file that was read, and whose reader waits for the value to change.
 pub(crate) struct Watch {
@@ -29,12 +29,16 @@ impl Watch {
             file,
             value: String::new(),
         };
-        watch.read()?;
-        ensure!(
-            !watch.poll(PollTimeout::ZERO)?,
-            "{} wakes poll(2) though nothing changed since it was read",
-            watch.path.display()
-        );
+        // A change that was seen a moment ago may be announced only now.
+        wait_for("poll(2) to sleep on a file that was just read", || {
+            watch.read()?;
+            let woken = watch.poll(PollTimeout::ZERO)?;
+            Ok(if woken {
+                Err(format!("{} wakes it each time", watch.path.display()))
+            } else {
+                Ok(())
+            })
+        })?;
         Ok(watch)
     }
 
