@@ -15,6 +15,7 @@
 //!
 //! All methods may sleep unless they say otherwise.
 
+mod cache;
 mod decisions;
 pub(crate) mod schedules;
 pub(crate) mod settings;

@@ -8,7 +8,7 @@
 use super::{
     ffi,
     node::{nr_node_ids, NodeId, SharedNodeMask},
-    rcu,
+    pointer,
 };
 use crate::{
     policy::schedule::Turn,
@@ -76,7 +76,7 @@ unsafe extern "C" fn numaweave_find_nid(
     // SAFETY: By the contract; the kernel writes masks word by word.
     let nodes = unsafe { SharedNodeMask::from_raw(nodes) };
     // SAFETY: By the contract.
-    let guard = unsafe { rcu::held() };
+    let guard = unsafe { pointer::held() };
     // CAST: An `unsigned long` has at most 64 bits.
     exports::interleave_nid(nodes, viewer(initiator), ilx as u64, guard)
 }
@@ -96,7 +96,7 @@ unsafe extern "C" fn numaweave_step_nid(
     // SAFETY: By the contract.
     let cursor = unsafe { &mut *cursor };
     // SAFETY: By the contract.
-    let guard = unsafe { rcu::held() };
+    let guard = unsafe { pointer::held() };
     let viewer = viewer(initiator);
     let turn = turn(cursor);
     match exports::turn_after(nodes, viewer, turn, guard) {

@@ -2,21 +2,20 @@
 
 //! Values that readers see under RCU and writers replace as a whole.
 //!
+//! `tests/host/model` checks this very file under all interleavings of a few threads. So what it takes
+//! of the kernel is no more than what stands in for it there.
+//!
 //! C header: `include/linux/rcupdate.h`
 
-use super::alloc;
-use core::{
-    ops::{Deref, DerefMut},
-    ptr::NonNull,
-};
+use super::{alloc, pointer::dereference};
+use core::ops::{Deref, DerefMut};
 use kernel::{
     alloc::AllocError,
     bindings, container_of,
     prelude::*,
     sync::{
-        atomic::{Atomic, Full, Release},
+        atomic::{Atomic, Full},
         rcu::Guard,
-        Arc, ArcBorrow,
     },
     types::Opaque,
 };
@@ -53,30 +52,6 @@ impl<T> DerefMut for RcuBox<T> {
     fn deref_mut(&mut self) -> &mut T {
         &mut self.0.value
     }
-}
-
-/// Reads a pointer as `rcu_dereference()` does: what it points to is seen as it was when the pointer
-/// was published with release ordering.
-#[inline]
-fn dereference<T>(pointer: &Atomic<*mut T>) -> *mut T {
-    // ORDERING: The kernel's memory model orders accesses through a pointer after the volatile load
-    // that it came from. (An acquire load would do too, but is a function call from Rust, and this
-    // is what each decision of the page allocator runs through.)
-    // SAFETY: The pointer is valid for reads, and all other accesses to it are atomic.
-    unsafe { pointer.as_ptr().read_volatile() }
-}
-
-/// Returns the evidence that C code has made this call within an RCU read-side critical section.
-///
-/// # Safety
-///
-/// It has, and the section lasts for `'a`.
-#[inline]
-pub(crate) unsafe fn held<'a>() -> &'a Guard {
-    const { assert!(size_of::<Guard>() == 0) };
-    // SAFETY: Any well-aligned address will do for a value without size, and by the contract the
-    // guard's invariant holds. The reference does not drop it.
-    unsafe { NonNull::<Guard>::dangling().as_ref() }
 }
 
 /// A pointer to an immutable value that is read under RCU.
@@ -162,7 +137,7 @@ pub(crate) struct RcuSlot<T: Send + Sync>(Atomic<*mut T>);
 
 impl<T: Send + Sync> RcuSlot<T> {
     /// Makes an empty slot.
-    pub(crate) const fn empty() -> Self {
+    pub(crate) fn empty() -> Self {
         // INVARIANT: Null.
         Self(Atomic::new(core::ptr::null_mut()))
     }
@@ -209,75 +184,7 @@ impl<T> Drop for Retired<T> {
     }
 }
 
-/// A place for a service that functions without an argument of their own reach under RCU.
-///
-/// # Invariants
-///
-/// The pointer is null or that of an [`Arc`] whose reference a live [`Registration`] holds until a
-/// grace period after the pointer was cleared.
-pub(crate) struct Registry<T: Send + Sync + 'static>(Atomic<*mut T>);
-
-impl<T: Send + Sync + 'static> Registry<T> {
-    /// Makes an empty place.
-    pub(crate) const fn empty() -> Self {
-        // INVARIANT: Null.
-        Self(Atomic::new(core::ptr::null_mut()))
-    }
-
-    /// Returns what is registered; it stays alive while `guard` is held. Any context.
-    #[inline]
-    pub(crate) fn get<'a>(&'static self, _guard: &'a Guard) -> Option<ArcBorrow<'a, T>> {
-        let service = dereference(&self.0);
-        if service.is_null() {
-            return None;
-        }
-        // SAFETY: By the type invariant the pointer is that of an `Arc` that is not dropped before
-        // the guard is.
-        Some(unsafe { ArcBorrow::from_raw(service) })
-    }
-
-    /// Makes `service` reachable until the registration is dropped.
-    ///
-    /// # Errors
-    ///
-    /// `EBUSY` where there is one already.
-    pub(crate) fn register(&'static self, service: Arc<T>) -> Result<Registration<T>> {
-        let pointer = Arc::as_ptr(&service).cast_mut();
-        // INVARIANT: The registration keeps the reference.
-        // ORDERING: Release: who sees the pointer sees the service as it was made.
-        self.0
-            .cmpxchg(core::ptr::null_mut(), pointer, Release)
-            .map_err(|_| EBUSY)?;
-        Ok(Registration {
-            registry: self,
-            service,
-        })
-    }
-}
-
-/// Makes a service reachable; dropping it waits for those who are using it. May sleep.
-pub(crate) struct Registration<T: Send + Sync + 'static> {
-    registry: &'static Registry<T>,
-    service: Arc<T>,
-}
-
-impl<T: Send + Sync + 'static> Deref for Registration<T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        &self.service
-    }
-}
-
-impl<T: Send + Sync + 'static> Drop for Registration<T> {
-    fn drop(&mut self) {
-        // INVARIANT: The reference is dropped after this function, and so a grace period later.
-        self.registry.0.store(core::ptr::null_mut(), Release);
-        // SAFETY: Called from where sleeping is allowed, as documented.
-        unsafe { bindings::synchronize_rcu() };
-    }
-}
-
+#[cfg(CONFIG_KUNIT = "y")]
 #[kunit_tests(numaweave_rcu)]
 mod tests {
     use super::*;
@@ -361,20 +268,6 @@ mod tests {
         assert_eq!(seen, Some(2));
         drop(slot);
         assert_eq!(alive.load(Relaxed), 0);
-        Ok(())
-    }
-
-    #[test]
-    fn a_registry_holds_one_service_at_a_time() -> Result {
-        static REGISTRY: Registry<u32> = Registry::empty();
-        let first = REGISTRY.register(Arc::new(1, GFP_KERNEL)?)?;
-        assert!(REGISTRY.register(Arc::new(2, GFP_KERNEL)?).is_err());
-        let seen = REGISTRY.get(&rcu::read_lock()).map(|service| *service);
-        assert_eq!(seen, Some(*first));
-        drop(first);
-        let gone = REGISTRY.get(&rcu::read_lock()).is_none();
-        assert!(gone);
-        assert_eq!(*REGISTRY.register(Arc::new(3, GFP_KERNEL)?)?, 3);
         Ok(())
     }
 

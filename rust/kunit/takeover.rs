@@ -7,7 +7,7 @@ use crate::{
     kernel_ext::{alloc, node::NodeId, rcu::RcuCell, table_writes::Written},
     provider::table::{Draft, Table},
     sinks::publish::{Foreign, KernelTable, Publisher},
-    sources::kernel_table::Writes,
+    sources::writes::Writes,
 };
 use kernel::prelude::*;
 
@@ -220,18 +220,18 @@ mod tests {
         let node = first_node()?;
         let writes = Writes::new()?;
         assert!(taken(&writes)?.is_empty());
-        writes.put(Written::Weight(node, ADMIN));
-        writes.put(Written::Weight(node, NEXT));
-        writes.put(Written::Auto(false));
+        writes.put(Written::Weight(node, ADMIN), || ());
+        writes.put(Written::Weight(node, NEXT), || ());
+        writes.put(Written::Auto(false), || ());
         let found = taken(&writes)?;
         assert!(found[..] == [Written::Auto(false), Written::Weight(node, NEXT)]);
         assert!(taken(&writes)?.is_empty());
-        writes.put(Written::Weight(node, ADMIN));
-        writes.put(Written::Auto(true));
+        writes.put(Written::Weight(node, ADMIN), || ());
+        writes.put(Written::Auto(true), || ());
         let found = taken(&writes)?;
         assert!(found[..] == [Written::Auto(true)]);
-        writes.put(Written::Auto(true));
-        writes.put(Written::Weight(node, ADMIN));
+        writes.put(Written::Auto(true), || ());
+        writes.put(Written::Weight(node, ADMIN), || ());
         let found = taken(&writes)?;
         assert!(found[..] == [Written::Auto(true), Written::Weight(node, ADMIN)]);
         Ok(())

@@ -3,6 +3,7 @@
 //! What decisions for single pages need of the provider: the table, its schedules, and counters.
 
 use super::{
+    cache::while_current,
     schedules::Plan,
     table::{Table, VectorId},
     Provider,
@@ -73,13 +74,9 @@ impl Provider {
         let retired = {
             // Nobody replaces the table meanwhile.
             let _state = self.state.lock();
-            let guard = rcu::read_lock();
-            let table = self.table.load(&guard);
-            if table.generation == generation {
-                table.schedules.insert(schedule, &guard)
-            } else {
-                None
-            }
+            while_current(&self.table, generation, |table, guard| {
+                table.schedules.insert(schedule, guard)
+            })
         };
         drop(retired);
         Ok(())

@@ -9,16 +9,19 @@
 //!
 //! # Memory
 //!
-//! At most [`SETS`] x [`WAYS`] schedules of at most [`LONGEST_CYCLE`] turns, each of 8 bytes and 4
+//! At most [`SETS`] x [`WAYS`](super::cache::WAYS) schedules of at most [`LONGEST_CYCLE`] turns, each of 8 bytes and 4
 //! bytes more for each node id: 4.5 MiB at the very worst, with 1024 node ids; as a rule some
 //! kilobytes.
 
-use super::table::{Table, VectorId};
+use super::{
+    cache::{Cache, Entry},
+    table::{Table, VectorId},
+};
 use crate::{
     kernel_ext::{
         alloc,
         node::{nr_node_ids, NodeId, NodeMask, SharedNodeMask},
-        rcu::{RcuSlot, Retired},
+        rcu::Retired,
         ring::Ring,
     },
     policy::{
@@ -27,20 +30,11 @@ use crate::{
     },
 };
 use core::num::NonZeroU32;
-use kernel::{
-    prelude::*,
-    sync::{
-        atomic::{Atomic, Relaxed},
-        rcu::Guard,
-    },
-};
+use kernel::{prelude::*, sync::rcu::Guard};
 
 /// Sets of the cache, a power of two.
 const SETS: usize = 1 << SET_BITS;
 const SET_BITS: u32 = 5;
-
-/// Schedules in a set, a power of two.
-const WAYS: usize = 4;
 
 /// Longest cycle that is cached, pages. With the weights of 0 to 255 that users can write, more
 /// than 16 nodes can have a longer one.
@@ -118,6 +112,16 @@ impl Schedule {
     #[inline]
     fn is_for(&self, vector: VectorId, nodes: &SharedNodeMask) -> bool {
         self.vector == vector && self.nodes.words().eq(nodes.words())
+    }
+}
+
+impl Entry for Schedule {
+    fn set(&self) -> usize {
+        set(self.vector, self.nodes.words())
+    }
+
+    fn is_same(&self, other: &Self) -> bool {
+        self.vector == other.vector && self.nodes == other.nodes
     }
 }
 
@@ -203,20 +207,12 @@ impl Plan {
 }
 
 /// The schedules of one table that somebody has asked for.
-pub(crate) struct Schedules {
-    /// By way and set: so a look-up finds the first way without a multiplication.
-    ways: [[RcuSlot<Schedule>; SETS]; WAYS],
-    /// Which way of a full set gives place next.
-    victim: Atomic<usize>,
-}
+pub(crate) struct Schedules(Cache<Schedule, SETS>);
 
 impl Schedules {
     /// Makes an empty cache.
-    pub(crate) const fn empty() -> Self {
-        Self {
-            ways: [const { [const { RcuSlot::empty() }; SETS] }; WAYS],
-            victim: Atomic::new(0),
-        }
+    pub(crate) fn empty() -> Self {
+        Self(Cache::empty())
     }
 
     /// Finds a schedule. Any context.
@@ -227,62 +223,39 @@ impl Schedules {
         nodes: &SharedNodeMask,
         guard: &'a Guard,
     ) -> Option<&'a Schedule> {
-        let look =
-            |slot: &'a RcuSlot<Schedule>| slot.load(guard).filter(|it| it.is_for(vector, nodes));
-        // Unrolled, so that the first way costs no loop.
-        let [first, second, third, fourth] = self.set(vector, nodes.words());
-        look(first)
-            .or_else(|| look(second))
-            .or_else(|| look(third))
-            .or_else(|| look(fourth))
+        let is_it = |it: &Schedule| it.is_for(vector, nodes);
+        self.0.find(set(vector, nodes.words()), is_it, guard)
     }
 
     /// Returns whether there is a schedule. Any context.
     pub(crate) fn has(&self, vector: VectorId, nodes: &NodeMask, guard: &Guard) -> bool {
-        let is_same = |it: &Schedule| it.vector == vector && it.nodes == *nodes;
-        self.set(vector, nodes.words())
-            .iter()
-            .any(|slot| slot.load(guard).is_some_and(is_same))
+        let is_it = |it: &Schedule| it.vector == vector && it.nodes == *nodes;
+        self.0
+            .find(set(vector, nodes.words()), is_it, guard)
+            .is_some()
     }
 
-    /// Puts `schedule` into its set. Returns what had to give place. Does not sleep.
+    /// Puts `schedule` into its set. Returns what had to give place. One at a time; does not sleep.
     pub(crate) fn insert(
         &self,
         schedule: KBox<Schedule>,
         guard: &Guard,
     ) -> Option<Retired<Schedule>> {
-        let set = self.set(schedule.vector, schedule.nodes.words());
-        let is_same = |it: &Schedule| it.vector == schedule.vector && it.nodes == schedule.nodes;
-        let same = set
-            .into_iter()
-            .find(|slot| slot.load(guard).is_some_and(is_same));
-        let free = || set.into_iter().find(|slot| slot.load(guard).is_none());
-        let victim = || {
-            let way = self.victim.load(Relaxed);
-            self.victim.store(way.wrapping_add(1), Relaxed);
-            set.get(way & (WAYS - 1)).copied()
-        };
-        same.or_else(free).or_else(victim)?.put(schedule)
+        self.0.insert(schedule, guard)
     }
+}
 
-    /// Returns the set for a vector and the words of a nodemask.
-    #[inline]
-    fn set(
-        &self,
-        vector: VectorId,
-        words: impl Iterator<Item = usize>,
-    ) -> [&RcuSlot<Schedule>; WAYS] {
-        // The golden ratio as a 64-bit fraction spreads neighbours far apart (Knuth, TAOCP 6.4).
-        const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
-        let hash = words.fold(u64::from(vector.get()), |hash, word| {
-            // CAST: A word has at most 64 bits.
-            (hash ^ word as u64).wrapping_mul(FACTOR)
-        });
-        // CAST: The upper SET_BITS bits.
-        let index = (hash >> (u64::BITS - SET_BITS)) as usize;
-        // The mask changes nothing, but tells the compiler that there is such a set.
-        self.ways.each_ref().map(|way| &way[index & (SETS - 1)])
-    }
+/// Returns the set for a vector and the words of a nodemask.
+#[inline]
+fn set(vector: VectorId, words: impl Iterator<Item = usize>) -> usize {
+    // The golden ratio as a 64-bit fraction spreads neighbours far apart (Knuth, TAOCP 6.4).
+    const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
+    let hash = words.fold(u64::from(vector.get()), |hash, word| {
+        // CAST: A word has at most 64 bits.
+        (hash ^ word as u64).wrapping_mul(FACTOR)
+    });
+    // CAST: The upper SET_BITS bits.
+    (hash >> (u64::BITS - SET_BITS)) as usize
 }
 
 /// The nodes that a policy chooses from, where no schedule is at hand.

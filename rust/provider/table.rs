@@ -2,7 +2,7 @@
 
 //! The published table, and the draft that becomes one.
 
-use super::{schedules::Schedules, settings::Settings};
+use super::{cache::Owner, schedules::Schedules, settings::Settings};
 use crate::{
     kernel_ext::{
         alloc,
@@ -122,6 +122,12 @@ pub(crate) struct Table {
     views: KVec<View>,
     /// By node id: the place of its view, [`NO_VIEW`] where it is no initiator.
     view_of: KVec<u16>,
+}
+
+impl Owner for Table {
+    fn generation(&self) -> u64 {
+        self.generation
+    }
 }
 
 /// Stands for the place of a view that does not exist.

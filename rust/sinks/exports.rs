@@ -12,7 +12,7 @@ use crate::{
         exports::Counting,
         irq_work::{IrqWork, IrqWorkItem},
         node::{NodeId, NodeMask, SharedNodeMask},
-        rcu::{Registration, Registry},
+        registry::{Registration, Registry},
         topology::local_node,
         work,
     },

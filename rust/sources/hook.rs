@@ -9,12 +9,12 @@
 //! The work is queued once more when mempolicy has dealt with the report: while the kernel's table
 //! is automatic it has changed only now, perhaps after the first run had found it to be as wanted.
 
+use super::reports::Reports;
 use crate::{
     kernel_ext::{
-        alloc,
         coordinates::{self, Bandwidth, CoordinatesHandler, Decode},
         fprobe::{self, CallHandler, Fprobe},
-        node::{nr_node_ids, NodeId},
+        node::NodeId,
         work,
     },
     policy::Coordinates,
@@ -24,7 +24,7 @@ use kernel::{
     impl_has_work, new_work,
     prelude::*,
     sync::{
-        atomic::{Acquire, Atomic, AtomicFlag, Full, Relaxed, Release},
+        atomic::{Atomic, Relaxed},
         Arc,
     },
     workqueue::{self, Work, WorkItem},
@@ -52,43 +52,10 @@ impl HookStatus {
     }
 }
 
-/// The last report of a node.
-struct Slot {
-    /// Read bandwidth in the upper half and write bandwidth in the lower, so that they stay
-    /// together.
-    report: Atomic<u64>,
-    /// Whether there is a report that no table has yet.
-    pending: AtomicFlag,
-}
-
-impl Slot {
-    fn put(&self, bandwidth: Bandwidth) {
-        let report = (u64::from(bandwidth.read) << 32) | u64::from(bandwidth.write);
-        self.report.store(report, Relaxed);
-        // ORDERING: Release: who sees the flag sees the report, or a later one.
-        self.pending.store(true, Release);
-    }
-
-    fn take(&self) -> Option<Coordinates> {
-        // The cheap look first: most slots are empty. ORDERING: the exchange pairs with the release
-        // in `put()`. A report that comes in between is taken now and once more with its own flag.
-        if !self.pending.load(Acquire) || !self.pending.xchg(false, Full) {
-            return None;
-        }
-        let report = self.report.load(Relaxed);
-        Some(Coordinates {
-            // CAST: The upper half, shifted down.
-            read: (report >> 32) as u32,
-            // CAST: Takes the lower half.
-            write: report as u32,
-        })
-    }
-}
-
 /// The slots of all nodes, and the work that empties them.
 #[pin_data]
 struct Inbox {
-    slots: KVec<Slot>,
+    reports: Reports,
     provider: Arc<Provider>,
     #[pin]
     work: Work<Self>,
@@ -102,13 +69,9 @@ impl WorkItem for Inbox {
     type Pointer = Arc<Self>;
 
     fn run(this: Arc<Self>) {
-        let taken = this.provider.take_reports(|deliver| {
-            for (node, slot) in NodeId::all().zip(&this.slots) {
-                if let Some(coordinates) = slot.take() {
-                    deliver(node, coordinates);
-                }
-            }
-        });
+        let taken = this
+            .provider
+            .take_reports(|deliver| this.reports.take(deliver));
         if let Err(error) = taken {
             // The reports stay in their slots.
             pr_warn!("bandwidth updates wait for the next one: {error:?}\n");
@@ -128,10 +91,9 @@ impl Collector {
 
 impl CoordinatesHandler for Collector {
     fn reported(&self, node: NodeId, bandwidth: Bandwidth) {
-        if let Some(slot) = self.0.slots.get(node.index()) {
-            slot.put(bandwidth);
-            self.queue();
-        }
+        let Bandwidth { read, write } = bandwidth;
+        let coordinates = Coordinates { read, write };
+        self.0.reports.put(node, coordinates, || self.queue());
     }
 
     fn applied(&self) {
@@ -174,18 +136,10 @@ impl Hook {
     ///
     /// Those of [`Fprobe::register()`].
     pub(crate) fn install(provider: Arc<Provider>) -> Result<Arc<Self>> {
-        let ids = usize::from(nr_node_ids());
-        let mut slots = alloc::with_capacity(ids)?;
-        for _ in 0..ids {
-            let slot = Slot {
-                report: Atomic::new(0),
-                pending: AtomicFlag::new(false),
-            };
-            slots.push_within_capacity(slot).map_err(|_| ENOMEM)?;
-        }
+        let reports = Reports::new()?;
         let inbox = Arc::pin_init(
             pin_init!(Inbox {
-                slots,
+                reports,
                 provider,
                 work <- new_work!("numaweave::inbox"),
             }),

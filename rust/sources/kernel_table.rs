@@ -5,10 +5,9 @@
 //! With the takeover the kernel's files are a face of ours: a weight written there is a weight
 //! written by hand. The handler notes what is written and queues work, which takes it from here.
 
+use super::writes::Writes;
 use crate::{
     kernel_ext::{
-        alloc,
-        node::{nr_node_ids, NodeId},
         table_writes::{WriteHandler, Written},
         weighted_interleave::Watch,
         work,
@@ -18,87 +17,9 @@ use crate::{
 use kernel::{
     impl_has_work, new_work,
     prelude::*,
-    sync::{
-        atomic::{Acquire, Atomic, Full, Relaxed, Release},
-        Arc,
-    },
+    sync::Arc,
     workqueue::{self, Work, WorkItem},
 };
-
-/// The last write to each file.
-///
-/// A slot is 0 where there is none, otherwise the number of the write and, in its lowest byte, the
-/// value: what is turned automatic does away with the weights written before, but not with those
-/// after it.
-pub(crate) struct Writes {
-    /// The number of the last write.
-    last: Atomic<u64>,
-    auto: Atomic<u64>,
-    /// A slot for each node id.
-    weights: KVec<Atomic<u64>>,
-}
-
-impl Writes {
-    /// Makes slots that are empty.
-    pub(crate) fn new() -> Result<Self> {
-        let ids = usize::from(nr_node_ids());
-        let mut weights = alloc::with_capacity(ids)?;
-        for _ in 0..ids {
-            weights
-                .push_within_capacity(Atomic::new(0))
-                .map_err(|_| ENOMEM)?;
-        }
-        Ok(Self {
-            last: Atomic::new(0),
-            auto: Atomic::new(0),
-            weights,
-        })
-    }
-
-    /// Notes a write. Any context.
-    pub(crate) fn put(&self, written: Written) {
-        let number = self.last.fetch_add(1, Relaxed).wrapping_add(1) << 8;
-        // ORDERING: Release, so that who finds this write finds those before it too.
-        match written {
-            Written::Auto(auto) => self.auto.store(number | u64::from(auto), Release),
-            Written::Weight(node, weight) => {
-                if let Some(slot) = self.weights.get(node.index()) {
-                    slot.store(number | u64::from(weight), Release);
-                }
-            }
-        }
-    }
-
-    /// Hands the last writes to `each` and forgets them: `auto` first, then what was written into
-    /// weights since it was turned on. One at a time; does not sleep.
-    pub(crate) fn take(&self, each: &mut dyn FnMut(Written)) {
-        let auto = Self::take_slot(&self.auto);
-        let mut since = 0;
-        if let Some((number, value)) = auto {
-            if value != 0 {
-                since = number;
-            }
-            each(Written::Auto(value != 0));
-        }
-        for (node, slot) in NodeId::all().zip(&self.weights) {
-            match Self::take_slot(slot) {
-                Some((number, weight)) if number > since => each(Written::Weight(node, weight)),
-                _ => {}
-            }
-        }
-    }
-
-    /// Empties a slot. Returns the number and the value of the write.
-    fn take_slot(slot: &Atomic<u64>) -> Option<(u64, u8)> {
-        // The cheap look first: most slots are empty.
-        if slot.load(Acquire) == 0 {
-            return None;
-        }
-        let word = slot.xchg(0, Full);
-        // CAST: Takes the lowest byte.
-        Some((word >> 8, word as u8))
-    }
-}
 
 /// The work that looks at the table.
 #[pin_data]
@@ -127,9 +48,10 @@ struct Queue(Arc<Look>);
 
 impl WriteHandler for Queue {
     fn written(&self, written: Written) {
-        self.0.writes.put(written);
-        // If it is queued already, it will see this write too.
-        let _ = workqueue::system_long().enqueue(self.0.clone());
+        self.0.writes.put(written, || {
+            // If it is queued already, it will see this write too.
+            let _ = workqueue::system_long().enqueue(self.0.clone());
+        });
     }
 }
 

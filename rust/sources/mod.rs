@@ -8,3 +8,5 @@ pub(crate) mod hmat;
 pub(crate) mod hook;
 pub(crate) mod hotplug;
 pub(crate) mod kernel_table;
+mod reports;
+pub(crate) mod writes;
