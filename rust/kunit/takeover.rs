@@ -234,6 +234,28 @@ mod tests {
         writes.put(Written::Weight(node, ADMIN), || ());
         let found = taken(&writes)?;
         assert!(found[..] == [Written::Auto(true), Written::Weight(node, ADMIN)]);
+        writes.put(Written::Auto(false), || ());
+        writes.put(Written::Auto(true), || ());
+        let found = taken(&writes)?;
+        assert!(found[..] == [Written::Auto(true)]);
+        Ok(())
+    }
+
+    #[test]
+    fn what_was_automatic_for_a_moment_is_computed_anew() -> Result {
+        let fake = Fake::new()?;
+        let node = first_node()?;
+        let writes = Writes::new()?;
+        writes.put(Written::Weight(node, ADMIN), || ());
+        writes.put(Written::Auto(true), || ());
+        writes.put(Written::Auto(false), || ());
+        let mut publisher = Publisher::new(Some(&fake))?;
+        let table = adopt(&mut publisher, &fake, OURS)?;
+        (&fake).set_manual()?;
+        let foreign = publisher.examine(&table, |each| writes.take(each))?;
+        assert_eq!(foreign, Some(Foreign::AutoThenWeights));
+        let weight = publisher.foreign().find(|(id, _)| *id == node);
+        assert!(weight.is_none());
         Ok(())
     }
 

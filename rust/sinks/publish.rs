@@ -170,15 +170,20 @@ impl<T: KernelTable> Publisher<T> {
             row.foreign = row.present.filter(|present| !is_ours && differs(present));
             ended |= row.foreign.is_some();
         }
+        let mut told_on = false;
         written(&mut |written| match written {
-            Written::Auto(auto) => {
-                turned_on = auto;
-                ended = !auto;
-                if auto {
-                    for row in self.rows.iter_mut() {
-                        row.foreign = None;
-                    }
+            Written::Auto(true) => {
+                told_on = true;
+                turned_on = true;
+                ended = false;
+                for row in self.rows.iter_mut() {
+                    row.foreign = None;
                 }
+            }
+            Written::Auto(false) => {
+                // What was automatic for a moment was computed anew.
+                turned_on = told_on;
+                ended = true;
             }
             Written::Weight(node, weight) => {
                 ended = true;

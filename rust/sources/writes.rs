@@ -17,12 +17,18 @@ use kernel::{
 /// The last write to each file.
 ///
 /// A slot is 0 where there is none, otherwise the number of the write and, in its lowest byte, the
-/// value: what is turned automatic does away with the weights written before, but not with those
+/// value: what is turned automatic does away with what was written before, but not with what comes
 /// after it.
 pub(crate) struct Writes {
     /// The number of the last write.
     last: Atomic<u64>,
-    auto: Atomic<u64>,
+    /// `auto` was turned on.
+    on: Atomic<u64>,
+    /// `auto` was turned off: apart, as what had been on for a moment has lost its weights.
+    off: Atomic<u64>,
+    /// The number of the last write that turned `auto` on, of those that were taken. Only for who
+    /// takes.
+    since: Atomic<u64>,
     /// A slot for each node id.
     weights: KVec<Atomic<u64>>,
 }
@@ -39,7 +45,9 @@ impl Writes {
         }
         Ok(Self {
             last: Atomic::new(0),
-            auto: Atomic::new(0),
+            on: Atomic::new(0),
+            off: Atomic::new(0),
+            since: Atomic::new(0),
             weights,
         })
     }
@@ -50,7 +58,8 @@ impl Writes {
         let number = self.last.fetch_add(1, Relaxed).wrapping_add(1) << 8;
         // ORDERING: Release, so that who finds this write finds those before it too.
         match written {
-            Written::Auto(auto) => self.auto.store(number | u64::from(auto), Release),
+            Written::Auto(true) => self.on.store(number, Release),
+            Written::Auto(false) => self.off.store(number, Release),
             Written::Weight(node, weight) => {
                 if let Some(slot) = self.weights.get(node.index()) {
                     slot.store(number | u64::from(weight), Release);
@@ -60,23 +69,36 @@ impl Writes {
         queue();
     }
 
-    /// Hands the last writes to `each` and forgets them: `auto` first, then what was written into
-    /// weights since it was turned on. One at a time; does not sleep.
+    /// Hands the last writes to `each` and forgets them: that `auto` was turned on, and then what was
+    /// written since. One at a time; does not sleep.
     pub(crate) fn take(&self, each: &mut dyn FnMut(Written)) {
-        let auto = Self::take_slot(&self.auto);
-        let mut since = 0;
-        if let Some((number, value)) = auto {
-            if value != 0 {
-                since = number;
+        self.since(each);
+        if let Some((number, _)) = Self::take_slot(&self.off) {
+            if number > self.since(each) {
+                each(Written::Auto(false));
             }
-            each(Written::Auto(value != 0));
         }
         for (node, slot) in NodeId::all().zip(&self.weights) {
-            match Self::take_slot(slot) {
-                Some((number, weight)) if number > since => each(Written::Weight(node, weight)),
-                _ => {}
+            if let Some((number, weight)) = Self::take_slot(slot) {
+                if number > self.since(each) {
+                    each(Written::Weight(node, weight));
+                }
             }
         }
+    }
+
+    /// Tells `each` if `auto` was turned on since the last look. Returns the number of the last write
+    /// that did so.
+    ///
+    /// Who has found a write must look here before it is told: `auto` may have been turned on before
+    /// that write, but after the last look, and told later it would do away with it. What was written
+    /// before may still be found later.
+    fn since(&self, each: &mut dyn FnMut(Written)) -> u64 {
+        if let Some((number, _)) = Self::take_slot(&self.on) {
+            self.since.store(number, Relaxed);
+            each(Written::Auto(true));
+        }
+        self.since.load(Relaxed)
     }
 
     /// Empties a slot. Returns the number and the value of the write.
