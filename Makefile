@@ -92,6 +92,9 @@ bench: test-module programs ## measure mainline and numaweave side by side, chec
 test: setup ## all tests, or those that ONLY names
 	@tests/run $(if $(ONLY),--only '$(ONLY)')
 
+fuzz: buildroot ## look for inputs that break the pure code, with FUZZ as options of fuzz/run
+	@fuzz/run $(FUZZ)
+
 lint: test-module ## all checks of the source
 	@$(IN_ROOT) scripts/lint
 
@@ -99,4 +102,4 @@ fmt: setup ## format Rust and Python
 	@$(IN_ROOT) scripts/lint --fix
 
 .PHONY: help modules modules_install rust-analyzer clean distclean setup buildroot deb stock \
-	test-module programs run shell exec bench test lint fmt
+	test-module programs run shell exec bench test fuzz lint fmt

@@ -67,6 +67,7 @@ pub(crate) fn word<T>(input: &[u8], known: impl FnOnce(&[u8]) -> Option<T>) -> R
     known(trim(input)).ok_or(EINVAL)
 }
 
+#[cfg(CONFIG_KUNIT = "y")]
 #[kunit_tests(numaweave_input)]
 mod tests {
     use super::*;

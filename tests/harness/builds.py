@@ -29,6 +29,7 @@ def items() -> list[Item]:
         Item("build ordinary", ordinary, alone=True),
         Item("build refusals", refusals),
         Item("host tests", host_tests, alone=True),
+        Item("fuzz", fuzz, alone=True),
         *(
             Item(f"lint {name}", partial(lint, name), alone=True, needs_builds=name == "panics")
             for name in checks.stdout.split()
@@ -150,6 +151,20 @@ def single(status: int) -> Result:
 def host_tests(log: Path) -> Result:
     status = command(["cargo", "test", "--locked", "--workspace", "--no-fail-fast"], log)
     return cargo_result(log.read_text(errors="replace"), status)
+
+
+def fuzz(log: Path) -> Result:
+    """The corpus, and the same random inputs each time: `make fuzz` looks for more."""
+    result = Result()
+    status = command(["fuzz/run", "--short", "--seed", "1"], log)
+    lines = re.findall(r"^(\w+) +\d+ executions, .*: (.*)$", log.read_text(), re.MULTILINE)
+    for target, verdict in lines:
+        result.check(target, None if verdict == "ok" else verdict)
+    if status and not result.failed:
+        result.failed.append(f"fuzz/run ends with status {status}")
+    if not lines:
+        result.failed.append("no target has run")
+    return result
 
 
 def cargo_result(text: str, status: int) -> Result:
