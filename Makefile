@@ -24,6 +24,8 @@ help: ## this list
 	@echo 'LOAD (modules for shell and exec, such as numaweave:target=900), CMD,'
 	@echo 'ONLY (a pattern of test names), BENCH (options: see bench/run --help).'
 	@echo 'Topologies: $(basename $(notdir $(wildcard scripts/topologies/*.toml)))'
+	@echo 'Kernels: test (small), debug (locks, leaks, lifetimes), kasan (memory), kcsan (races),'
+	@echo 'stock-7.2 and stock-7.3 (unmodified ones of Debian'"'"'s, numaweave installed there)'
 
 ## Against a kernel tree
 
@@ -70,7 +72,7 @@ stock: buildroot ## a Debian with kernels of backports and the packages installe
 	@scripts/stock
 
 test-module: setup ## the modules for the kernel that the guests run
-	@$(if $(STOCK),true,$(IN_ROOT) make -s -j"$$(nproc)" -C build/linux-$(KERNEL) M='$(CURDIR)' MO='$(CURDIR)/build/modules/$(KERNEL)' NUMAWEAVE_BENCH=m $(if $(V),V=$(V)) modules)
+	@$(if $(STOCK),true,scripts/kernel-make $(KERNEL) -s -j"$$(nproc)" M='$(CURDIR)' MO='$(CURDIR)/build/modules/$(KERNEL)' NUMAWEAVE_BENCH=m $(if $(V),V=$(V)) modules)
 
 programs: setup ## numaweave-guest and numaweave-plan, static
 	@$(IN_ROOT) env RUSTFLAGS='-C target-feature=+crt-static' cargo build --quiet --locked --release \

@@ -32,6 +32,18 @@ need_root() {
 	((EUID == 0)) || die "needs root, to make mount and pid namespaces: run it with sudo"
 }
 
+# compiler_of KERNEL: nothing for Kbuild's own choice, gcc; or, for a kernel whose
+# lines say CONFIG_CC_IS_CLANG=y, the clang of the LLVM that rustc has, so that
+# both instrument in the same way.
+compiler_of() {
+	local clang
+	grep -qsx 'CONFIG_CC_IS_CLANG=y' "$top/scripts/kernels/$1.config" || return 0
+	clang=$("$top/scripts/in-root" rustc --version --verbose |
+		sed -n 's/^LLVM version: \([0-9]*\)\..*/clang-\1/p')
+	[[ $clang ]] || die "rustc does not say which LLVM it has"
+	printf '%s\n' "$clang"
+}
+
 # Two at a time would undo each other's work. The lock goes with the process.
 one_at_a_time() {
 	mkdir -p "$build"
