@@ -151,7 +151,7 @@ def boot(
             machine,
             kernel.image,
             image,
-            kernel_arguments(kvm, options.append),
+            kernel_arguments(kvm, kernel.arguments + options.append),
             accelerator,
             ports,
         ),

@@ -3,10 +3,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 STOCK = "stock-"
+# What a checking kernel finds ends the guest there and then, and does not go on to spoil the rest.
+# Not with kcsan: mainline has races that KCSAN reports, and each would be a panic. What counts
+# there is told apart from the console (console.py), as is a WARNING anyhow.
+ARGUMENTS = {"debug": ["panic_on_warn=1"], "kasan": ["panic_on_warn=1"]}
 
 
 class KernelError(Exception):
@@ -19,6 +23,7 @@ class Kernel:
 
     image: Path
     modules: Path  # modules of this tree, built for it
+    arguments: list[str] = field(default_factory=list)
     root: Path | None = None  # the Debian that it is installed in
     installed: Path | None = None  # its folder of modules there
 
@@ -30,7 +35,7 @@ def find(name: str, build: Path) -> Kernel:
         image = build / f"linux-{name}/arch/x86/boot/bzImage"
         if not image.is_file():
             raise KernelError(f"kernel {name} is not built: run 'make setup KERNEL={name}'")
-        return Kernel(image, modules)
+        return Kernel(image, modules, ARGUMENTS.get(name, []))
     root = build / "stock"
     link = root / name
     if not link.is_symlink():
@@ -42,5 +47,5 @@ def find(name: str, build: Path) -> Kernel:
         root / f"boot/vmlinuz-{installed.name}",
     ):
         if image.is_file():
-            return Kernel(image, modules, root, installed)
+            return Kernel(image, modules, root=root, installed=installed)
     raise KernelError(f"kernel {name} has no image: remove build/stock and run 'make stock'")
