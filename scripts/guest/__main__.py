@@ -7,6 +7,7 @@ import argparse
 import os
 import sys
 import tempfile
+from collections import Counter
 from pathlib import Path
 
 from . import initramfs, kernels, qemu, topology
@@ -29,10 +30,12 @@ COMMAND's output and exit status become the runner's. It gets a terminal if
 standard input and output are terminals (ctrl-] then ends the guest), and empty
 input otherwise. A run that fails by itself ends with 124 (no end in time), or
 125 (panic, oops, WARN, lockdep, RCU or hung-task report, a module that cannot
-be loaded, an unexpected end) and shows the console. Modules and helpers of
-build/ are in the guest: /modules, numaweave-guest, numaweave-plan; copied files
-are in /copy, and the topology is in /topology.json. With one of Debian's own
-kernels numaweave is where its package has installed it, for modprobe.
+be loaded, an unexpected end) and shows the console. A race that KCSAN reports
+counts if a function of numaweave's is in its backtraces, and is told otherwise.
+Modules and helpers of build/ are in the guest: /modules, numaweave-guest,
+numaweave-plan; copied files are in /copy, and the topology is in
+/topology.json. With one of Debian's own kernels numaweave is where its package
+has installed it, for modprobe.
 """
 
 
@@ -162,6 +165,8 @@ def boot(
     clear_progress()
     if not command and outcome.status == BROKEN and console.mark and not console.splat():
         return 0  # whoever has the shell may power off
+    for title, count in Counter(console.foreign_races()).most_common():
+        print(f"vm: {count} x, not of numaweave: KCSAN: {title}", file=sys.stderr)
     if outcome.reason:
         explain(outcome, console, machine.name, options.console)
     return outcome.status

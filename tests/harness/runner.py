@@ -55,6 +55,23 @@ hpet: DEBUG: nothing
 rcu: Hierarchical SRCU implementation.
     ok 1 BUG: the_name_of_a_test
 """
+# A report of KCSAN's, with a function in each of its two backtraces.
+RACE = """\
+[    9.0][  T77] ==================================================================
+[    9.0][  T77] BUG: KCSAN: data-race in one / other
+[    9.0][  T77]
+[    9.0][  T77] write to 0xffff888003e7b0c0 of 8 bytes by task 77 on cpu 0:
+[    9.0][  T77]  {0}
+[    9.0][  T77]  kthread+0x1/0x2
+[    9.0][  T77]
+[    9.0][  T77] read to 0xffff888003e7b0c0 of 8 bytes by task 78 on cpu 1:
+[    9.0][  T77]  {1}
+[    9.0][  T77]
+[    9.0][  T77] Reported by Kernel Concurrency Sanitizer on:
+[    9.0][  T77] CPU: 1 UID: 0 PID: 78 Comm: sh Tainted: G           O
+[    9.0][  T77] ==================================================================
+"""
+CORE = "core+0x1/0x2"
 
 
 def items() -> list[Item]:
@@ -93,6 +110,19 @@ def trouble(_log: Path) -> Result:
         result.check(line, differs(splat(line), line.strip()))
     for line in NO_TROUBLE.splitlines():
         result.check(line, differs(splat(line), None))
+    title = "[    9.0][  T77] BUG: KCSAN: data-race in one / other"
+    theirs = RACE.format(CORE, CORE)
+    for name in ("numaweave", "numaweave_livepatch", "perf_injector"):
+        ours = f"function+0x1/0x2 [{name}]"
+        for frames in ((ours, CORE), (CORE, ours)):
+            found = splat(theirs + RACE.format(*frames) + theirs)
+            result.check(f"a race with {frames}", differs(found, title))
+    other = RACE.format(CORE, "function+0x1/0x2 [another]")
+    result.check("races of others", differs(splat(theirs + other), None))
+    found = splat(f"{theirs}WARNING: after it\n{theirs}")
+    result.check("a warning between such", differs(found, "WARNING: after it"))
+    found = console.foreign_races(f"{theirs}{RACE.format(ours, CORE)}{other}".encode())
+    result.check("are told", differs(found, ["data-race in one / other"] * 2))
     return result
 
 
