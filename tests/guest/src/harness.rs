@@ -14,7 +14,7 @@ use std::process::ExitCode;
 use anyhow::{anyhow, bail, ensure, Result};
 use fastrand::Rng;
 
-use crate::cases::SUITES;
+use crate::cases::{leaks, SUITES};
 use crate::file;
 use crate::ftrace;
 use crate::installed;
@@ -74,6 +74,8 @@ pub(crate) enum Scope {
     FtraceSwitch,
     /// All, where numaweave is installed from its package.
     Installed,
+    /// All, where the kernel can say what memory nothing refers to.
+    Kmemleak,
     /// Those that all of these are.
     Each(&'static [Scope]),
 }
@@ -90,6 +92,7 @@ impl Scope {
             Self::Only(name) => machine.topology.name == name,
             Self::FtraceSwitch => ftrace::can_be_turned_off(),
             Self::Installed => installed::folder().exists(),
+            Self::Kmemleak => leaks::can_be_looked_for(),
             Self::Each(scopes) => scopes.iter().all(|scope| scope.includes(machine)),
         }
     }
@@ -105,6 +108,7 @@ impl Scope {
             Self::Only(name) => name,
             Self::FtraceSwitch => "a kernel whose ftrace_enabled can be 0",
             Self::Installed => "numaweave installed from its package",
+            Self::Kmemleak => "a kernel with kmemleak",
             Self::Each(scopes) => {
                 let scopes: Vec<String> = scopes.iter().map(|scope| scope.describe()).collect();
                 return scopes.join(", ");
@@ -124,22 +128,25 @@ pub(crate) struct Bench<'a> {
 }
 
 /// Entry of `numaweave-guest test`.
-pub(crate) fn main(filter: Option<&str>, list: bool, seed: Option<u64>) -> Result<ExitCode> {
+pub(crate) fn main(filters: &[String], list: bool, seed: Option<u64>) -> Result<ExitCode> {
     let machine = Machine::read()?;
-    let wanted = |suite: &Suite, case: &Case| {
-        filter.is_none_or(|filter| format!("{}.{}", suite.name, case.name).contains(filter))
+    let chosen = |suite: &Suite, case: &Case| {
+        let name = format!("{}.{}", suite.name, case.name);
+        filters.is_empty() || filters.iter().any(|filter| name.contains(filter))
     };
-    let plan = Plan::new(&machine, wanted);
+    let plan = Plan::new(&machine, |suite, case| {
+        chosen(suite, case) || suite.name == leaks::SUITE.name
+    });
     if list {
         plan.print();
         return Ok(ExitCode::SUCCESS);
     }
     ensure!(
-        !plan.suites.is_empty(),
-        "no case of this topology ({}) has {:?} in its name; see numaweave-guest test --list",
-        machine.topology.name,
-        filter.unwrap_or_default()
+        plan.cases().any(|(suite, case)| chosen(suite, case)),
+        "no case of this topology ({}) has {filters:?} in its name; see numaweave-guest test --list",
+        machine.topology.name
     );
+    leaks::begin()?;
     let seed = seed.unwrap_or_else(|| fastrand::u64(..));
     let failed = plan.run(&machine, seed)?;
     Ok(if failed == 0 {
@@ -177,11 +184,15 @@ impl Plan {
         plan
     }
 
+    fn cases(&self) -> impl Iterator<Item = (&Suite, &Case)> {
+        self.suites
+            .iter()
+            .flat_map(|(suite, cases)| cases.iter().map(move |case| (*suite, *case)))
+    }
+
     fn print(&self) {
-        for (suite, cases) in &self.suites {
-            for case in cases {
-                println!("{}.{}", suite.name, case.name);
-            }
+        for (suite, case) in self.cases() {
+            println!("{}.{}", suite.name, case.name);
         }
     }
 

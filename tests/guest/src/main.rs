@@ -62,8 +62,8 @@ enum Command {
     },
     /// Run the end-to-end cases that make sense on this topology; KTAP on stdout.
     Test {
-        /// Run only cases whose `suite.case` name contains this text.
-        filter: Option<String>,
+        /// Run only cases whose `suite.case` name contains one of these texts.
+        filters: Vec<String>,
         /// Print the plan for this topology and run nothing.
         #[arg(long)]
         list: bool,
@@ -81,7 +81,11 @@ enum Command {
 fn run() -> Result<ExitCode> {
     match Arguments::parse().command {
         Command::Place { order, json } => place::main(&order, json),
-        Command::Test { filter, list, seed } => harness::main(filter.as_deref(), list, seed),
+        Command::Test {
+            filters,
+            list,
+            seed,
+        } => harness::main(&filters, list, seed),
         Command::Demo => demo::main(),
         Command::Bench(what) => bench::main(&what),
     }

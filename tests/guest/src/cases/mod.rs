@@ -10,6 +10,7 @@ mod hotplug;
 mod initiators;
 mod input;
 mod installed;
+pub(crate) mod leaks;
 mod load;
 mod mainline;
 mod overrides;
@@ -29,7 +30,7 @@ mod update;
 use crate::harness::Suite;
 
 /// All suites in the order in which they run. `unload` is first: it has the only case that wants a
-/// kernel to which nobody has reported a bandwidth yet.
+/// kernel to which nobody has reported a bandwidth yet. `leaks` is last and runs whatever was chosen.
 pub(crate) const SUITES: &[Suite] = &[
     unload::SUITE,
     load::SUITE,
@@ -55,4 +56,5 @@ pub(crate) const SUITES: &[Suite] = &[
     policies::SUITE,
     rebinding::SUITE,
     rounds::SUITE,
+    leaks::SUITE,
 ];
