@@ -14,7 +14,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
-from . import bench, builds, guests, runner, stock, topologies
+from . import bench, builds, checking, guests, runner, stock, topologies
 from .item import LOGS, TOP, Item, Result
 
 TAIL_LINES = 40
@@ -68,6 +68,7 @@ def main() -> int:
         *runner.items(),
         *topologies.items(),
         *guests.items(),
+        *checking.items(),
         *bench.items(),
     ]
     if options.only:
@@ -75,10 +76,14 @@ def main() -> int:
         chosen = [item for item in items if fnmatch.fnmatch(item.name, pattern)]
         building = any(item.needs_builds for item in chosen)
         stocking = any(item.needs_stock for item in chosen)
+        kernels = {item.needs_kernel for item in chosen} - {""}
         items = [
             item
             for item in items
-            if item in chosen or (item.builds and building) or (item.makes_stock and stocking)
+            if item in chosen
+            or (item.builds and building)
+            or (item.makes_stock and stocking)
+            or item.makes_kernel in kernels
         ]
         if not items:
             print(f"no test matches '{options.only}', see --list", file=sys.stderr)
@@ -146,6 +151,12 @@ def run_all(items: list[Item], jobs: int, progress: Progress) -> None:
                     if other.needs_stock:
                         progress.show(other, unmade, 0)
                 items = [other for other in items if not other.needs_stock]
+            if item.makes_kernel and progress.failed(item):
+                unmade = Result(failed=[f"not run: the {item.makes_kernel} kernel is not ready"])
+                for other in items:
+                    if other.needs_kernel == item.makes_kernel:
+                        progress.show(other, unmade, 0)
+                items = [other for other in items if other.needs_kernel != item.makes_kernel]
     pool = ThreadPoolExecutor(max(1, jobs))
     try:
         running = {pool.submit(timed, item): item for item in items if not item.alone}

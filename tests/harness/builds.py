@@ -37,8 +37,10 @@ def items() -> list[Item]:
     ]
 
 
-def make(target: str, log: Path) -> Result:
-    return single(command(["make", target], log))
+def make(*arguments: str | Path) -> Result:
+    """The last argument is the log, as for every item."""
+    *targets, log = arguments
+    return single(command(["make", *targets], log))
 
 
 def ordinary(log: Path) -> Result:

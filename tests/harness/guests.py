@@ -23,24 +23,28 @@ def items() -> list[Item]:
     ]
 
 
-def kunit(name: str, log: Path) -> Result:
-    """Inserts the module where KUnit is on; its suites run then and there."""
+def kunit(
+    name: str, log: Path, kernel: str = "test", command: tuple[str, ...] = ("rmmod", "numaweave")
+) -> Result:
+    """Inserts the module where KUnit is on; its suites run then and there. `command` unloads it."""
     result = Result()
-    options = ["--append", "kunit.enable=1", "--load", "numaweave"]
-    done = guest(name, options, ["rmmod", "numaweave"], log)
+    options = ["--kernel", kernel, "--append", "kunit.enable=1", "--load", "numaweave"]
+    done = guest(name, options, list(command), log)
     report = ktap.parse(ktap.since_init(done.console), log)
     report.count(result)
     result.check("status", f"is {done.status}" if done.status else None)
-    suites, cases = ktap.built_in_suites()
+    suites, cases = ktap.built_in_suites(kernel)
     ran = f"{len(report.suites)} suites, {len(report.cases)} cases"
     has = f"{suites} suites, {cases} cases"
     result.check("all suites", f"ran {ran}; numaweave.ko has {has}" if ran != has else None)
     return result
 
 
-def end_to_end(name: str, log: Path, kernel: str = "test") -> Result:
+def end_to_end(name: str, log: Path, kernel: str = "test", suites: tuple[str, ...] = ()) -> Result:
+    """All cases of the topology, or those of `suites`."""
     result = Result()
-    done = guest(name, ["--kernel", kernel], ["numaweave-guest", "test"], log)
+    chosen = [f"{suite}." for suite in suites]
+    done = guest(name, ["--kernel", kernel], ["numaweave-guest", "test", *chosen], log)
     ktap.parse(done.output.decode(errors="replace"), log).count(result)
     if done.status and not result.failed:
         result.failed.append(f"numaweave-guest ends with status {done.status}")

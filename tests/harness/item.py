@@ -50,6 +50,8 @@ class Item:
     needs_builds: bool = False
     makes_stock: bool = False  # makes Debian's own kernels ready
     needs_stock: bool = False
+    makes_kernel: str = ""  # the checking kernel that it builds, with the modules for it
+    needs_kernel: str = ""
 
     @property
     def log(self) -> Path:

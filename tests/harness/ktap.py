@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from .item import KERNEL, MODULES, Result
+from .item import BUILD, KERNEL, Result
 
 KUNIT = KERNEL / "tools/testing/kunit/kunit.py"
 INIT = "Run /init as init process"
@@ -104,9 +104,9 @@ def since_init(console: str) -> str:
     return console.split(INIT, 1)[-1]
 
 
-def built_in_suites() -> tuple[int, int]:
-    """How many KUnit suites and cases numaweave.ko contains, by its symbols."""
-    (module,) = MODULES.rglob("numaweave.ko")
+def built_in_suites(kernel: str) -> tuple[int, int]:
+    """How many KUnit suites and cases numaweave.ko for `kernel` contains, by its symbols."""
+    (module,) = (BUILD / "modules" / kernel).rglob("numaweave.ko")
     sections = tool("readelf", "--section-headers", "--wide", str(module))
     size = re.search(r" \.kunit_test_suites +PROGBITS +\w+ +\w+ +(\w+)", sections)
     suites = int(size[1], 16) // POINTER_BYTES if size else 0
