@@ -13,6 +13,12 @@
 //! Each check has mutants: with a promise of the kernel's broken, or a step of the scenario in the
 //! wrong order, it has to fail.
 
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+#![expect(
+    clippy::should_panic_without_expect,
+    reason = "a broken promise shows in whatever it breaks first"
+)]
+
 mod kernel_ext;
 mod provider;
 mod sources;

@@ -24,13 +24,13 @@ impl Inbox {
     /// As the module's probe does.
     fn report(&self, node: u16, number: u32) {
         self.reports.put(NodeId::new(node), both(number), || {
-            self.work.enqueue();
+            let _ = self.work.enqueue();
         });
     }
 
     /// The wrong way round.
     fn report_too_late(&self, node: u16, number: u32) {
-        self.work.enqueue();
+        let _ = self.work.enqueue();
         self.reports.put(NodeId::new(node), both(number), || ());
     }
 }

@@ -23,13 +23,13 @@ impl Look {
     /// As the module's probe does.
     fn write(&self, written: Written) {
         self.writes.put(written, || {
-            self.work.enqueue();
+            let _ = self.work.enqueue();
         });
     }
 
     /// The wrong way round.
     fn write_too_late(&self, written: Written) {
-        self.work.enqueue();
+        let _ = self.work.enqueue();
         self.writes.put(written, || ());
     }
 }

@@ -25,6 +25,7 @@ impl Work {
     }
 
     /// Queues the work. Returns whether it was not queued already.
+    #[must_use]
     pub fn enqueue(&self) -> bool {
         // The kernel orders this fully, whether it queues or not.
         !self.pending.swap(true, AcqRel)
