@@ -34,6 +34,7 @@ use crate::{
     sources::{
         hook::{Hook, HookStatus},
         hotplug::Hotplug,
+        kernel_table::KernelTableWatch,
     },
 };
 use kernel::{prelude::*, sync::Arc};
@@ -56,6 +57,8 @@ struct Numaweave {
     _faces: OpenFaces,
     /// ... no update comes in and none is under way, then ...
     _hook: AttachedHook,
+    /// ... nor do writes to the kernel's table, then ...
+    _watch: AttachedWatch,
     /// ... the kernel's table is given back, then ...
     _publication: Publication,
     /// ... memory may come and go without us, and with the provider its tables go.
@@ -77,6 +80,15 @@ struct AttachedHook(Arc<Provider>);
 impl Drop for AttachedHook {
     fn drop(&mut self) {
         self.0.attach_hook(None);
+    }
+}
+
+/// The watch over the kernel's table; taken away on drop.
+struct AttachedWatch(Arc<Provider>);
+
+impl Drop for AttachedWatch {
+    fn drop(&mut self) {
+        self.0.attach_kernel_table_watch(None);
     }
 }
 
@@ -114,6 +126,12 @@ impl kernel::Module for Numaweave {
             ),
             Ok(hook) => provider.attach_hook(Some(hook)),
         }
+        let watch = AttachedWatch(provider.clone());
+        match KernelTableWatch::install(provider.clone()) {
+            Err(error) if error == ENOMEM => return Err(error),
+            // There is no table, or what was said of the hook holds here too.
+            watch => provider.attach_kernel_table_watch(watch.ok()),
+        }
         if provider.hook_status() == HookStatus::Silent {
             pr_warn!(
                 "the kernel calls no probes at present (kernel.ftrace_enabled): bandwidth updates \
@@ -137,6 +155,7 @@ impl kernel::Module for Numaweave {
             _exports: exports,
             _faces: faces,
             _hook: hook,
+            _watch: watch,
             _publication: publication,
             _hotplug: hotplug,
         })

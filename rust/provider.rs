@@ -34,12 +34,13 @@ use crate::{
         notifiers,
         percpu::Counters,
         rcu::RcuCell,
+        table_writes::Written,
         weighted_interleave::WeightedInterleave,
     },
     policy::{Algorithm, Coordinates, Metric, Scope, Source, Target},
     sinks::{
         exports::Requests,
-        publish::{Foreign, Publisher},
+        publish::{Foreign, Overruled, Publisher},
         sysfs::Faces,
         trace,
     },
@@ -135,6 +136,16 @@ impl Provider {
     /// It takes its change whole or returns an error. What an administrator has written into the
     /// kernel's files comes before it.
     fn update(&self, change: impl FnOnce(&mut State, &Draft) -> Result) -> Result {
+        self.update_overruling(None, change)
+    }
+
+    /// Like [`Provider::update()`] for a change that an administrator asks for: without the takeover it
+    /// also overrules what was written into the kernel's files before.
+    fn update_overruling(
+        &self,
+        overruled: Option<Overruled>,
+        change: impl FnOnce(&mut State, &Draft) -> Result,
+    ) -> Result {
         let mut draft = Draft::new()?;
         // From the look at the kernel's table to what is written there nobody else of ours writes.
         let mut publisher = self
@@ -158,9 +169,13 @@ impl Provider {
             (self.swap(draft), changed)
         };
         // The allocator first: who is woken by a change finds it in force.
-        let wrote = match publisher {
-            Some(mut publisher) => self.publish(&mut publisher),
-            None => self.publish(&mut self.publisher.lock()),
+        let wrote = {
+            let mut publisher = match publisher {
+                Some(publisher) => publisher,
+                None => self.publisher.lock(),
+            };
+            let overruled = overruled.filter(|_| changed.is_ok());
+            self.publish(&mut publisher, overruled)
         };
         match changes {
             Some(changes) => {
@@ -180,11 +195,7 @@ impl Provider {
         publisher: &mut Publisher<WeightedInterleave>,
         draft: &mut Draft,
     ) -> Result<Option<Foreign>> {
-        let foreign = publisher.examine(&self.table, |each| {
-            if let Some(watch) = &*self.kernel_table_watch.lock() {
-                watch.writes().take(each);
-            }
-        })?;
+        let foreign = publisher.examine(&self.table, |each| self.take_writes(each))?;
         for row in publisher.foreign() {
             // There is room for each node id.
             let _ = draft.foreign.push_within_capacity(row);
@@ -213,12 +224,30 @@ impl Provider {
         Some(changes)
     }
 
+    /// Hands the writes to the kernel's table that were seen to `each`, and forgets them.
+    fn take_writes(&self, each: &mut dyn FnMut(Written)) {
+        if let Some(watch) = &*self.kernel_table_watch.lock() {
+            watch.writes().take(each);
+        }
+    }
+
     /// Brings the kernel's table in line with the newest one of ours. Returns whether that took a
     /// write.
     ///
     /// A failure is logged and shows in `in_sync`; the next change tries again.
-    fn publish(&self, publisher: &mut Publisher<WeightedInterleave>) -> bool {
-        let published = publisher.publish(&self.table);
+    fn publish(
+        &self,
+        publisher: &mut Publisher<WeightedInterleave>,
+        overruled: Option<Overruled>,
+    ) -> bool {
+        let is_taken_over = self.read(|table| table.takeover);
+        let respected = match overruled {
+            Some(whose) if !is_taken_over => {
+                publisher.overrule(whose, |each| self.take_writes(each))
+            }
+            _ => Ok(()),
+        };
+        let published = respected.and_then(|()| publisher.publish(&self.table));
         published.unwrap_or_else(|error| {
             pr_warn!("the kernel's table of weights is written in part: {error:?}\n");
             true
@@ -266,7 +295,7 @@ impl Provider {
     pub(crate) fn set_auto(&self, auto: bool) -> Result {
         let _intake = self.intake.lock();
         let known = firmware::scan()?;
-        self.update(|state, _| {
+        self.update_overruling(Some(Overruled::All), |state, _| {
             reconcile(state, &known);
             state.set_auto(auto);
             Ok(())
@@ -337,7 +366,7 @@ impl Provider {
     ///
     /// `ENOMEM`.
     pub(crate) fn set_publish(&self, publish: bool) -> Result {
-        self.update(|state, _| {
+        self.update_overruling(Some(Overruled::All), |state, _| {
             state.set_publish(publish);
             Ok(())
         })
@@ -349,7 +378,7 @@ impl Provider {
     ///
     /// `EINVAL` where the weight is 0 and the takeover is not attached, `ENODEV` where the node has no memory, `ENOMEM`.
     pub(crate) fn set_weight(&self, node: NodeId, weight: u8) -> Result {
-        self.update(|state, draft| {
+        self.update_overruling(Some(Overruled::Node(node)), |state, draft| {
             if !draft.memory.contains(node) {
                 return Err(ENODEV);
             }
@@ -430,6 +459,13 @@ impl Provider {
     pub(crate) fn attach_hook(&self, hook: Option<Arc<Hook>>) {
         let previous = core::mem::replace(&mut *self.hook.lock(), hook);
         // Not under the lock: dropping a hook waits for its work.
+        drop(previous);
+    }
+
+    /// Learns of writes to the kernel's table by `watch` from now on.
+    pub(crate) fn attach_kernel_table_watch(&self, watch: Option<KernelTableWatch>) {
+        let previous = core::mem::replace(&mut *self.kernel_table_watch.lock(), watch);
+        // Not under the lock: dropping it waits for its work.
         drop(previous);
     }
 

@@ -7,9 +7,10 @@ use crate::{
     kernel_ext::{
         node::{nr_node_ids, NodeId},
         rcu::RcuCell,
+        table_writes::Written,
     },
     provider::table::{Draft, Table},
-    sinks::publish::{KernelTable, Publisher},
+    sinks::publish::{KernelTable, Overruled, Publisher},
 };
 use kernel::prelude::*;
 
@@ -28,6 +29,9 @@ fn ours(weight: u8, publish: bool) -> Result<RcuCell<Table>> {
     draft.set_publish(publish);
     Ok(RcuCell::new(draft.into_table()))
 }
+
+/// No write was seen.
+fn nothing(_each: &mut dyn FnMut(Written)) {}
 
 /// Returns the first node id.
 fn first_node() -> Result<NodeId> {
@@ -102,17 +106,85 @@ mod tests {
     }
 
     #[test]
-    fn an_administrators_overwritten_write_comes_back() -> Result {
+    fn an_administrators_write_stays_until_it_is_overruled() -> Result {
         let fake = Fake::new()?;
         let node = first_node()?;
         let mut publisher = Publisher::new(Some(&fake))?;
         publisher.publish(&ours(OURS, true)?)?;
         fake.write(node, ADMIN);
         publisher.publish(&ours(NEXT, true)?)?;
+        for other in NodeId::all() {
+            let weight = if other == node { ADMIN } else { NEXT };
+            assert_eq!(fake.read(other), Some(weight));
+        }
+        publisher.overrule(Overruled::Node(node), nothing)?;
+        publisher.publish(&ours(NEXT, true)?)?;
         assert!(fake.holds(NEXT));
         publisher.withdraw()?;
         assert!(!fake.auto.get());
         assert_eq!(fake.read(node), Some(ADMIN));
+        Ok(())
+    }
+
+    #[test]
+    fn an_administrators_write_wins_over_one_of_ours_just_after() -> Result {
+        let fake = Fake::new()?;
+        let node = first_node()?;
+        let mut publisher = Publisher::new(Some(&fake))?;
+        // Before we publish there is nothing to win over.
+        publisher.respect(|each| each(Written::Weight(node, ADMIN)))?;
+        publisher.publish(&ours(OURS, true)?)?;
+        assert!(fake.holds(OURS));
+        // Nothing in the table tells of it.
+        let wrote = publisher.respect(|each| each(Written::Weight(node, ADMIN)))?;
+        assert!(wrote);
+        assert_eq!(fake.read(node), Some(ADMIN));
+        publisher.publish(&ours(NEXT, true)?)?;
+        assert_eq!(fake.read(node), Some(ADMIN));
+        // Another one, and it is all the kernel's again.
+        (&fake).set_auto()?;
+        let wrote = publisher.respect(|each| each(Written::Auto(true)))?;
+        assert!(!wrote);
+        publisher.publish(&ours(NEXT, true)?)?;
+        assert!(fake.holds(NEXT));
+        publisher.withdraw()?;
+        assert!(fake.auto.get());
+        Ok(())
+    }
+
+    #[test]
+    fn an_overruled_write_is_not_restored_later() -> Result {
+        let fake = Fake::new()?;
+        let node = first_node()?;
+        let mut publisher = Publisher::new(Some(&fake))?;
+        publisher.publish(&ours(OURS, true)?)?;
+        fake.write(node, ADMIN);
+        publisher.overrule(Overruled::All, |each| each(Written::Weight(node, ADMIN)))?;
+        publisher.publish(&ours(OURS, true)?)?;
+        assert!(fake.holds(OURS));
+        let wrote = publisher.respect(nothing)?;
+        assert!(!wrote);
+        publisher.publish(&ours(NEXT, true)?)?;
+        assert!(fake.holds(NEXT));
+        Ok(())
+    }
+
+    #[test]
+    fn a_write_to_a_table_that_agreed_stays() -> Result {
+        let fake = Fake::new()?;
+        let node = first_node()?;
+        let mut publisher = Publisher::new(Some(&fake))?;
+        publisher.publish(&ours(KERNEL, true)?)?;
+        assert!(fake.auto.get());
+        fake.write(node, ADMIN);
+        publisher.publish(&ours(NEXT, true)?)?;
+        assert_eq!(fake.read(node), Some(ADMIN));
+        publisher.withdraw()?;
+        assert!(!fake.auto.get());
+        for other in NodeId::all() {
+            let weight = if other == node { ADMIN } else { KERNEL };
+            assert_eq!(fake.read(other), Some(weight));
+        }
         Ok(())
     }
 

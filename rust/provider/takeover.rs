@@ -7,10 +7,7 @@
 //! is taken as if it had been written into our files.
 
 use super::Provider;
-use crate::{
-    kernel_ext::{table_writes::WriteHandler, weighted_interleave::Watch},
-    sources::kernel_table::KernelTableWatch,
-};
+use crate::kernel_ext::{table_writes::WriteHandler, weighted_interleave::Watch};
 use kernel::{prelude::*, sync::Arc};
 
 impl Provider {
@@ -20,23 +17,11 @@ impl Provider {
     ///
     /// `EBUSY` where they are already, `ENOMEM`.
     pub(crate) fn attach_takeover(this: &Arc<Self>) -> Result {
-        // Watched before anybody can know of the takeover, as the first publication with it may
-        // overwrite what is written into the kernel's files meanwhile.
-        let mut watch = KernelTableWatch::install(this.clone())
-            .inspect_err(|error| {
-                pr_warn!(
-                    "writes to the kernel's own weights are noticed at the next change only: \
-                     {error:?}\n"
-                );
-            })
-            .ok();
-        this.update(|state, _| {
-            state.attach_takeover()?;
-            // There is none before, so nothing is dropped under the lock.
-            *this.kernel_table_watch.lock() = watch.take();
-            Ok(())
-        })?;
-        // What was written since.
+        if this.kernel_table_watch.lock().is_none() {
+            pr_warn!("writes to the kernel's own weights are noticed at the next change only\n");
+        }
+        this.update(|state, _| state.attach_takeover())?;
+        // The first publication may have overwritten what was written just before.
         this.kernel_table_written();
         Ok(())
     }
@@ -56,9 +41,6 @@ impl Provider {
 
     /// Notes that mempolicy's decisions are its own again. Weights of 0 become 1.
     pub(crate) fn detach_takeover(&self) {
-        let watch = self.kernel_table_watch.lock().take();
-        // Not under the lock: dropping it waits for its work.
-        drop(watch);
         let detached = self.update(|state, _| {
             state.detach_takeover(|node| {
                 pr_info!(
@@ -85,10 +67,21 @@ impl Provider {
         publisher.table().ok_or(ENOENT)?.watch(handler)
     }
 
-    /// Takes what an administrator has written into the kernel's table.
+    /// Deals with what an administrator has written into the kernel's table.
     pub(crate) fn kernel_table_written(&self) {
-        if let Err(error) = self.update(|_, _| Ok(())) {
-            pr_warn!("weights in the kernel's own files are not taken yet: {error:?}\n");
+        let mut publisher = self.publisher.lock();
+        if self.read(|table| table.takeover) {
+            drop(publisher);
+            if let Err(error) = self.update(|_, _| Ok(())) {
+                pr_warn!("weights in the kernel's own files are not taken yet: {error:?}\n");
+            }
+            return;
         }
+        let respected = publisher.respect(|each| self.take_writes(each));
+        drop(publisher);
+        if let Err(error) = respected {
+            pr_warn!("a weight written into the kernel's own files is overwritten: {error:?}\n");
+        }
+        self.faces.notify_in_sync();
     }
 }

@@ -8,7 +8,7 @@
 //!
 //! What is found there and was not left by us is somebody else's: the kernel's own weights at first, an
 //! administrator's later. It is remembered as what to give back, so that without us the table holds
-//! what it would have held.
+//! what it would have held. What an administrator writes after us also stays, until he says otherwise.
 //!
 //! Context: the caller holds the mutex around the publisher; everything here may sleep.
 
@@ -17,12 +17,15 @@ use crate::{
         alloc,
         node::{nr_node_ids, NodeId},
         rcu::RcuCell,
-        table_writes::Written,
         weighted_interleave::WeightedInterleave,
     },
     provider::table::Table,
 };
 use kernel::{prelude::*, sync::rcu};
+
+mod administrator;
+
+pub(crate) use administrator::{Foreign, Overruled};
 
 /// A table of weights like the kernel's.
 pub(crate) trait KernelTable {
@@ -69,21 +72,12 @@ struct Row {
     left: Option<u8>,
     /// The weight to give back.
     baseline: Option<u8>,
-    /// The weight that an administrator was found to have written.
+    /// The weight that an administrator has written over ours, which stays. Without the takeover.
+    theirs: Option<u8>,
+    /// The weight that an administrator was found to have written. With the takeover.
     foreign: Option<u8>,
     /// The weight found at the last examination.
     present: Option<u8>,
-}
-
-/// What somebody else was found to have written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Foreign {
-    /// Weights are to follow bandwidth again.
-    Auto,
-    /// Weights, see [`Publisher::foreign()`].
-    Weights,
-    /// The one, and then the other.
-    AutoThenWeights,
 }
 
 /// What our table asks for.
@@ -137,92 +131,9 @@ impl<T: KernelTable> Publisher<T> {
         }
     }
 
-    /// With the takeover: looks for what an administrator has written since we last looked or wrote.
-    /// It is taken for ours from then on, and not given back when we go.
-    ///
-    /// `written` tells the writes that were seen happen and forgets them. They count even where the
-    /// table says otherwise by now, as a write of ours may have come after them. What they leave out
-    /// is found by comparison with what we left.
-    ///
-    /// # Errors
-    ///
-    /// Those of the table; nothing is forgotten then.
-    pub(crate) fn examine(
-        &mut self,
-        ours: &RcuCell<Table>,
-        written: impl FnOnce(&mut dyn FnMut(Written)),
-    ) -> Result<Option<Foreign>> {
-        let wish = self.note_wanted(ours);
-        let Some(table) = &self.table else {
-            return Ok(None);
-        };
-        let auto = table.auto()?;
-        for (node, row) in NodeId::all().zip(self.rows.iter_mut()) {
-            row.present = table.weight(node)?;
-        }
-        let known = self.rows.iter().any(|row| row.left.is_some());
-        let mut turned_on = auto && known && !self.adopted;
-        let mut ended = !auto && self.adopted;
-        for row in self.rows.iter_mut() {
-            // A table that was manual before we came is overwritten where that is asked for.
-            let is_ours = auto || (!known && wish.publish);
-            let differs = |present: &u8| row.left.map_or(!known, |left| left != *present);
-            row.foreign = row.present.filter(|present| !is_ours && differs(present));
-            ended |= row.foreign.is_some();
-        }
-        let mut told_on = false;
-        written(&mut |written| match written {
-            Written::Auto(true) => {
-                told_on = true;
-                turned_on = true;
-                ended = false;
-                for row in self.rows.iter_mut() {
-                    row.foreign = None;
-                }
-            }
-            Written::Auto(false) => {
-                // What was automatic for a moment was computed anew.
-                turned_on = told_on;
-                ended = true;
-            }
-            Written::Weight(node, weight) => {
-                ended = true;
-                if let Some(row) = self.rows.get_mut(node.index()) {
-                    row.foreign = Some(weight);
-                }
-            }
-        });
-        if turned_on {
-            self.forget();
-            self.adopted = false;
-            self.baseline_auto = Some(true);
-        }
-        if ended {
-            for row in self.rows.iter_mut() {
-                // Who ends an automatic table keeps what is in it.
-                row.baseline = row.foreign.or(row.baseline).or(row.present);
-                row.left = row.present;
-            }
-            // An automatic table is then one that we turned on again since.
-            self.adopted &= auto;
-            self.baseline_auto = Some(false);
-        }
-        Ok(match (turned_on, ended) {
-            (false, false) => None,
-            (true, false) => Some(Foreign::Auto),
-            (false, true) => Some(Foreign::Weights),
-            (true, true) => Some(Foreign::AutoThenWeights),
-        })
-    }
-
     /// Returns the kernel's table, if there is one.
     pub(crate) fn table(&self) -> Option<&T> {
         self.table.as_ref()
-    }
-
-    /// Returns the weights that the last examination has found.
-    pub(crate) fn foreign(&self) -> impl Iterator<Item = (NodeId, u8)> + '_ {
-        NodeId::all().filter_map(|node| Some((node, self.rows.get(node.index())?.foreign?)))
     }
 
     /// Returns whether the kernel's table holds the newest weights of `ours`.
@@ -259,6 +170,7 @@ impl<T: KernelTable> Publisher<T> {
         for row in self.rows.iter_mut() {
             row.left = None;
             row.baseline = None;
+            row.theirs = None;
         }
     }
 
@@ -340,10 +252,16 @@ impl<T: KernelTable> Publisher<T> {
                 continue;
             }
             let present = table.weight(node)?;
-            let is_known = present.is_none() || row.left == present;
-            if !is_known && (row.left.is_none() || !self.takeover) {
-                // Written by somebody else. After our own write it was by hand.
-                *auto &= row.left.is_none();
+            if present.is_none() || row.left == present {
+                // What was the kernel's and as we wanted it may be written now.
+                row.baseline = row.baseline.or(present);
+            } else if row.left.is_none() {
+                row.baseline = present;
+                row.left = present;
+            } else if !self.takeover {
+                // Written by hand after our own write.
+                *auto = false;
+                row.theirs = present;
                 row.baseline = present;
                 row.left = present;
             }
@@ -370,6 +288,10 @@ impl<T: KernelTable> Publisher<T> {
                 differs |= row.wanted.is_some() && table.weight(node)? != row.wanted;
             }
             if !differs {
+                // Whoever changes one from here on comes after us.
+                for row in self.rows.iter_mut() {
+                    row.left = row.wanted;
+                }
                 return Ok(false);
             }
             // Until it is manual the kernel may compute it anew at any moment, and what was looked at
@@ -389,7 +311,7 @@ impl<T: KernelTable> Publisher<T> {
                 row.baseline = Some(present);
                 row.left = Some(present);
             }
-            if present != wanted && row.left == Some(present) {
+            if row.theirs.is_none() && present != wanted && row.left == Some(present) {
                 table.set_weight(node, wanted)?;
                 row.left = Some(wanted);
                 wrote = true;
@@ -455,6 +377,7 @@ impl<T: KernelTable> Publisher<T> {
         }
         // Only now: what could not be given back is still known to be ours when the node returns.
         row.left = None;
+        row.theirs = None;
         Ok(())
     }
 

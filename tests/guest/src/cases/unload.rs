@@ -4,18 +4,21 @@
 
 use std::fs::OpenOptions;
 use std::io::{Read, Write};
+use std::thread;
+use std::time::Duration;
 
-use anyhow::{ensure, Context, Result};
+use anyhow::{anyhow, ensure, Context, Result};
 use nix::errno::Errno;
 
 use super::hotplug::hotplug_node;
+use crate::file;
 use crate::harness::{Bench, Case, Scope, Suite};
 use crate::injector::Injector;
 use crate::kernel_table::{self, KernelTable};
 use crate::machine::{Coordinates, Machine};
 use crate::memory_block::OnlineMemory;
 use crate::provider::Provider;
-use crate::watch::Watch;
+use crate::wait::wait_for;
 use crate::workload;
 
 pub(super) const SUITE: Suite = Suite {
@@ -32,6 +35,11 @@ pub(super) const SUITE: Suite = Suite {
             "administrator_overruled",
             Scope::Everywhere,
             administrator_overruled,
+        ),
+        Case::new(
+            "administrator_race",
+            Scope::SeveralNodes,
+            administrator_race,
         ),
         Case::new(
             "administrator_auto",
@@ -217,23 +225,87 @@ fn expect_kept(before: KernelTable, node: u32, weight: u8, injector: &Injector) 
     .end(injector)
 }
 
-/// Our next publishing overrules the administrator, but does not forget what was written: without
-/// us the table would hold it.
+/// A weight that an administrator wrote into the kernel's table stays, whatever becomes of ours, until
+/// he says otherwise here; and even then it is what the table holds without us.
 fn administrator_overruled(bench: &mut Bench<'_>) -> Result<()> {
     let injector = Injector::load()?;
     let before = KernelTable::read()?;
     let provider = Provider::load("")?;
-    let node = bench.machine.first_node();
+    let (first, last) = (bench.machine.first_node(), bench.machine.last_node());
     change_all_weights(&provider)?;
-    kernel_table::set_weight(node, 99)?;
-    let in_sync = Watch::new(provider.path("in_sync"))?;
+    kernel_table::set_weight(first, 99)?;
+    provider.write("auto", "true")?;
+    change_all_weights(&provider)?;
+    provider.expect_published()?;
+
+    kernel_table::set_weight(first, 98)?;
+    provider.write(&format!("node{first}/read_bandwidth"), "31313")?;
+    if first != last {
+        provider.write(&format!("node{last}/weight"), "77")?;
+    }
+    provider.write("target", "500")?;
+    let expect_weight = |node, weight: u8| -> Result<()> {
+        let kernel = KernelTable::read()?;
+        ensure!(
+            kernel.weights.get(&node) == Some(&weight),
+            "node {node} should have {weight} in the kernel's table: {kernel}"
+        );
+        Ok(())
+    };
+    expect_weight(first, 98)?;
+    if first != last {
+        expect_weight(last, 77)?;
+    }
     provider.expect("in_sync", "false")?;
-    // Says nothing new, but brings the kernel's table in line again.
-    provider.write("auto", "false")?;
-    in_sync.expect("true")?;
+
+    provider.write(&format!("node{first}/weight"), "55")?;
     provider.expect_published()?;
     provider.unload()?;
-    expect_kept(before, node, 99, &injector)
+    expect_kept(before, first, 98, &injector)
+}
+
+/// No write of an administrator is lost, whatever we write at the same time.
+fn administrator_race(bench: &mut Bench<'_>) -> Result<()> {
+    let injector = Injector::load()?;
+    let before = KernelTable::read()?;
+    let provider = Provider::load("")?;
+    let (first, last) = (bench.machine.first_node(), bench.machine.last_node());
+    let bandwidth = provider.path(&format!("node{first}/read_bandwidth"));
+    for weight in 101..=112_u8 {
+        provider.write("auto", "true")?;
+        thread::scope(|scope| -> Result<()> {
+            let updates = scope.spawn(|| -> Result<()> {
+                for change in 1..=4_u32 {
+                    file::write(
+                        &bandwidth,
+                        (30_000 * change + u32::from(weight)).to_string(),
+                    )?;
+                }
+                Ok(())
+            });
+            // Somewhere among them.
+            thread::sleep(Duration::from_millis(bench.rng.u64(..120)));
+            kernel_table::set_weight(last, weight)?;
+            let ended = updates.join();
+            ended.map_err(|_| anyhow!("the updates panicked"))?
+        })?;
+        wait_for("the administrator's weight in the kernel's table", || {
+            let kernel = KernelTable::read()?;
+            Ok(if kernel.weights.get(&last) == Some(&weight) {
+                Ok(())
+            } else {
+                Err(format!("node {last} should have {weight}: {kernel}"))
+            })
+        })?;
+        provider.write("target", (900 + u32::from(weight) % 50).to_string())?;
+        let kernel = KernelTable::read()?;
+        ensure!(
+            kernel.weights.get(&last) == Some(&weight),
+            "after a change of ours node {last} has no longer {weight}: {kernel}"
+        );
+    }
+    provider.unload()?;
+    expect_kept(before, last, 112, &injector)
 }
 
 /// An administrator who gives the table back to the kernel in between gets just that.
