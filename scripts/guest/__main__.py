@@ -72,6 +72,11 @@ def parser() -> argparse.ArgumentParser:
         help="count: a nanosecond of the guest's time, and a tick of its TSC, is one "
         "instruction; for topologies with one CPU",
     )
+    add(
+        "--monitor",
+        action="store_true",
+        help="give the guest the monitor of its own QEMU (QMP) as /dev/ttyS3, and room for DIMMs",
+    )
     add("--console", metavar="FILE", help="write the kernel's console to FILE")
     add(
         "--timeout",
@@ -161,6 +166,7 @@ def boot(
         console,
         terminal=interactive,
         seconds=limit,
+        monitor=options.monitor,
     ).run()
     clear_progress()
     if not command and outcome.status == BROKEN and console.mark and not console.splat():

@@ -19,6 +19,8 @@ DATA_TYPES = {
 }
 
 PROBE_SECONDS = 20
+# For DIMMs that the guest plugs in by the monitor.
+SPARE_SLOTS = 2
 KVM = ("-accel", "kvm", "-cpu", "host")
 # The CPUs in turn, not in parallel: where one changes code that another runs, as the kernel does to
 # patch itself, QEMU 10 can keep the old code for good when the other translates it between QEMU's
@@ -40,6 +42,8 @@ class Channels:
     console: Path
     stdio: int
     control: int
+    # Where the guest has QEMU's own monitor: both ends of a pair of sockets.
+    monitor: tuple[int, int] | None = None
 
 
 def kvm_usable(kernel: Path, cache: Path) -> bool:
@@ -96,12 +100,17 @@ def command(
     args += ["-machine", f"q35,hmat={hmat},usb=off,vmport=off"]
     args += accelerator
     args += ["-kernel", str(kernel), "-initrd", str(initramfs), "-append", append]
-    args += memory(topology) + numa(topology)
-    ports = (
+    args += memory(topology, SPARE_SLOTS if channels.monitor else 0) + numa(topology)
+    ports = [
         (4, f"file,path={channels.console}"),
         (3, f"socket,fd={channels.stdio}"),
         (5, f"socket,fd={channels.control}"),
-    )
+    ]
+    if channels.monitor:
+        port, monitor = channels.monitor
+        ports.append((7, f"socket,fd={port}"))
+        args += ["-chardev", f"socket,fd={monitor},id=monitor"]
+        args += ["-mon", "chardev=monitor,mode=control"]
     for index, (irq, backend) in enumerate(ports):
         # An interrupt of its own for each port: QEMU does not share ISA lines.
         args += ["-chardev", f"{backend},id=serial{index}"]
@@ -109,12 +118,13 @@ def command(
     return args
 
 
-def memory(topology: Topology) -> list[str]:
+def memory(topology: Topology, spare_slots: int) -> list[str]:
     hotplug = [(i, node.hotplug_mb) for i, node in enumerate(topology.nodes) if node.hotplug_mb]
     size = f"{topology.memory_mb}M"
-    if hotplug:
+    slots = len(hotplug) + spare_slots
+    if slots:
         maximum = topology.memory_mb + sum(mb for _, mb in hotplug) + 1024
-        size += f",slots={len(hotplug)},maxmem={maximum}M"
+        size += f",slots={slots},maxmem={maximum}M"
     args = ["-m", size, "-smp", f"{topology.cpus},sockets={topology.cpus},cores=1,threads=1"]
     for i, node in enumerate(topology.nodes):
         if node.memory_mb:

@@ -50,11 +50,13 @@ class Guest:
         console: Console,
         terminal: bool,
         seconds: float | None,
+        monitor: bool = False,
     ):
         self.arguments = arguments
         self.console = console
         self.terminal = terminal
         self.seconds = seconds
+        self.monitor = monitor
         self.deadline = time.monotonic() + seconds if seconds else None
         self.verdict: int | None = None
         self.load_failed = False
@@ -72,6 +74,9 @@ class Guest:
         for port in ours:
             port.setblocking(False)
             self.selector.register(port, selectors.EVENT_READ)
+        if self.monitor:
+            # QEMU talks to itself: what goes into the port comes out of the monitor.
+            theirs += socket.socketpair()
         fds = [port.fileno() for port in theirs]
         # pdeathsig: QEMU must not outlive this process, however that ends.
         process = subprocess.Popen(
@@ -79,7 +84,9 @@ class Guest:
                 "setpriv",
                 "--pdeathsig",
                 "KILL",
-                *self.arguments(qemu.Channels(self.console.file, *fds)),
+                *self.arguments(
+                    qemu.Channels(self.console.file, *fds[:2], monitor=tuple(fds[2:]) or None)
+                ),
             ],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
