@@ -22,7 +22,8 @@ help: ## this list
 	@echo
 	@echo 'Variables: KDIR ($(KDIR)), TOPOLOGY ($(TOPOLOGY)), KERNEL ($(KERNEL)),'
 	@echo 'LOAD (modules for shell and exec, such as numaweave:target=900), CMD,'
-	@echo 'ONLY (a pattern of test names), BENCH (options: see bench/run --help).'
+	@echo 'ONLY (a pattern of test names), BENCH and TORTURE (options of bench/run and'
+	@echo 'tests/torture/run: see their --help).'
 	@echo 'Topologies: $(basename $(notdir $(wildcard scripts/topologies/*.toml)))'
 	@echo 'Kernels: test (small), debug (locks, leaks, lifetimes), kasan (memory), kcsan (races),'
 	@echo 'stock-7.2 and stock-7.3 (unmodified ones of Debian'"'"'s, numaweave installed there)'
@@ -91,6 +92,10 @@ exec: test-module programs ## run CMD in a guest with TOPOLOGY
 bench: test-module programs ## measure mainline and numaweave side by side, check the claims
 	@bench/run $(BENCH)
 
+torture: test-module programs ## disturb numaweave in every way for an hour (TORTURE: see tests/torture/run --help)
+	@$(MAKE) KERNEL=debug test-module
+	@tests/torture/run $(TORTURE)
+
 test: setup ## all tests, or those that ONLY names
 	@tests/run $(if $(ONLY),--only '$(ONLY)')
 
@@ -104,4 +109,4 @@ fmt: setup ## format Rust and Python
 	@$(IN_ROOT) scripts/lint --fix
 
 .PHONY: help modules modules_install rust-analyzer clean distclean setup buildroot deb stock \
-	test-module programs run shell exec bench test fuzz lint fmt
+	test-module programs run shell exec bench fuzz torture test lint fmt

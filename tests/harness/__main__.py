@@ -14,7 +14,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
-from . import bench, builds, checking, guests, runner, stock, topologies
+from . import bench, builds, checking, guests, runner, stock, topologies, torture
 from .item import LOGS, TOP, Item, Result
 
 TAIL_LINES = 40
@@ -68,6 +68,7 @@ def main() -> int:
         *runner.items(),
         *topologies.items(),
         *guests.items(),
+        *torture.items(),
         *checking.items(),
         *bench.items(),
     ]

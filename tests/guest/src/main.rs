@@ -5,6 +5,7 @@
 //! - `place` faults pages and counts them per node: the workload.
 //! - `test` proves the module on the topology it finds itself on (KTAP).
 //! - `demo` shows it: the inside of `make run`.
+//! - `torture` disturbs it in every way at once: the inside of `make torture`.
 //! - `bench` measures it: the inside of `make bench`.
 
 mod bench;
@@ -28,6 +29,7 @@ mod plan;
 mod provider;
 mod random;
 mod takeover;
+mod torture;
 mod usage;
 mod wait;
 mod watch;
@@ -73,6 +75,10 @@ enum Command {
     },
     /// Show what numaweave does to page placement on this topology, and check it.
     Demo,
+    /// Disturb numaweave in every way, at random and at once, and check it after each round.
+    Torture(torture::Order),
+    /// Write at random into all files, and look what is taken.
+    Writes(torture::writes::Order),
     /// Measure; JSON on stdout.
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -87,6 +93,8 @@ fn run() -> Result<ExitCode> {
             seed,
         } => harness::main(&filters, list, seed),
         Command::Demo => demo::main(),
+        Command::Torture(order) => torture::main(&order),
+        Command::Writes(order) => torture::writes::main(&order),
         Command::Bench(what) => bench::main(&what),
     }
 }

@@ -70,21 +70,9 @@ impl Takeover {
         })
     }
 
-    /// Waits until `weight`, which an administrator has written into the kernel's file of `node`, is
-    /// taken as a weight by hand.
+    /// See [`wait_for_kernel_weight`].
     pub(crate) fn wait_for_kernel_weight(&self, node: u32, weight: u8) -> Result<()> {
-        wait_for("the weight of the kernel's file", || {
-            let auto = self.provider.read("auto")?;
-            let weights = self.provider.weights()?;
-            let taken = auto == "false" && weights.get(&node) == Some(&weight);
-            Ok(if taken {
-                Ok(())
-            } else {
-                Err(format!(
-                    "node {node} should have {weight}; auto {auto}, {weights}"
-                ))
-            })
-        })
+        wait_for_kernel_weight(&self.provider, node, weight)
     }
 
     /// Has the orders that `place` will ask for made, so that no decision falls back: runs it until
@@ -129,11 +117,16 @@ pub(crate) struct Patch {
 impl Patch {
     /// Loads it, and waits until `provider` knows.
     pub(crate) fn load(provider: &Provider) -> Result<Self> {
-        let patch = Self {
-            module: Some(Module::load(MODULE, "")?),
-        };
+        let patch = Self::loaded(Module::load(MODULE, "")?);
         wait_until_attached(provider)?;
         Ok(patch)
+    }
+
+    /// Takes over the `module`, which is loaded.
+    pub(crate) fn loaded(module: Module) -> Self {
+        Self {
+            module: Some(module),
+        }
     }
 
     /// Disables and unloads it, and says so when that fails.
@@ -167,6 +160,23 @@ pub(crate) fn wait_until_attached(provider: &Provider) -> Result<()> {
             Ok(())
         } else {
             Err(attached)
+        })
+    })
+}
+
+/// Waits until `weight`, which an administrator has written into the kernel's file of `node`, is taken
+/// as a weight by hand.
+pub(crate) fn wait_for_kernel_weight(provider: &Provider, node: u32, weight: u8) -> Result<()> {
+    wait_for("the weight of the kernel's file", || {
+        let auto = provider.read("auto")?;
+        let weights = provider.weights()?;
+        let taken = auto == "false" && weights.get(&node) == Some(&weight);
+        Ok(if taken {
+            Ok(())
+        } else {
+            Err(format!(
+                "node {node} should have {weight}; auto {auto}, {weights}"
+            ))
         })
     })
 }

@@ -21,6 +21,10 @@ use crate::file;
 const SLABINFO: &str = "/proc/slabinfo";
 const SLAB: &str = "/sys/kernel/slab";
 
+/// Caches of what watches over the others on checking kernels: they grow with what is watched, and keep
+/// what they have.
+const WATCHERS: [&str; 2] = ["debug_objects_cache", "kmemleak_object"];
+
 /// Looks at the counters that make a floor.
 const LOOKS: u32 = 8;
 
@@ -77,6 +81,9 @@ impl Usage {
             let (name, active) = (words.next().unwrap_or_default(), words.next());
             let active = active.and_then(|word| word.parse().ok());
             let active = active.with_context(|| format!("{SLABINFO}: {line:?} is not a cache"))?;
+            if WATCHERS.contains(&name) {
+                continue;
+            }
             counters.insert(format!("objects in {name}"), active);
         }
         ensure!(

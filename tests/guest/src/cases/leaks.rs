@@ -19,7 +19,7 @@ const KMEMLEAK: &str = "/sys/kernel/debug/kmemleak";
 const OBJECT: &str = "unreferenced object";
 
 /// kmemleak passes over objects younger than 5 s: one that was just allocated may have its only
-/// reference in a register. CONFIG_DEBUG_KOBJECT_RELEASE frees a kobject up to 4 s late.
+/// reference in a register. `CONFIG_DEBUG_KOBJECT_RELEASE` frees a kobject up to 4 s late.
 const AGE: Duration = Duration::from_secs(10);
 
 pub(crate) const SUITE: Suite = Suite {

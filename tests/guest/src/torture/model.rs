@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the state has to be once all is at rest: kept beside the kernel, from what was written and
+//! reported.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result};
+
+use crate::kernel_table::KernelTable;
+use crate::machine::{self, Coordinates, Machine};
+use crate::plan::{self, Question};
+use crate::provider::Provider;
+use crate::weights::Weights;
+
+/// Everything that was chosen or told. Each field is one part's own, so the order in which the parts
+/// act does not matter.
+#[derive(Clone, Debug)]
+pub(super) struct Model {
+    pub(super) algorithm: &'static str,
+    pub(super) metric: &'static str,
+    pub(super) scope: &'static str,
+    /// [`None`] as long as it was not written.
+    pub(super) max_cycle: Option<u32>,
+    pub(super) target: u32,
+    pub(super) publish: bool,
+    /// Read and write bandwidth by node; 0 where there is no override.
+    pub(super) overrides: BTreeMap<u32, Coordinates>,
+    /// What the kernel was told, by node that had memory at the start.
+    pub(super) reported: BTreeMap<u32, Coordinates>,
+    /// The weights by hand; [`None`] while they follow bandwidth.
+    pub(super) manual: Option<Weights>,
+}
+
+impl Model {
+    pub(super) fn new() -> Self {
+        Self {
+            algorithm: "balanced",
+            metric: "min",
+            scope: "system",
+            max_cycle: None,
+            target: 990,
+            publish: true,
+            overrides: BTreeMap::new(),
+            reported: BTreeMap::new(),
+            manual: None,
+        }
+    }
+
+    /// Forgets what a module that is loaded anew does not know. What was reported it finds out.
+    pub(super) fn forget_writes(&mut self) {
+        *self = Self {
+            reported: std::mem::take(&mut self.reported),
+            ..Self::new()
+        };
+    }
+
+    /// The bandwidth of `node`.
+    fn coordinates(&self, node: u32) -> Coordinates {
+        let reported = self.reported.get(&node).copied().unwrap_or_default();
+        let over = self.overrides.get(&node).copied().unwrap_or_default();
+        let side = |over, reported| if over == 0 { reported } else { over };
+        Coordinates {
+            read: side(over.read, reported.read),
+            write: side(over.write, reported.write),
+        }
+    }
+
+    /// The weights of the nodes that have memory now.
+    fn weights(&self, machine: &Machine) -> Result<(Weights, u32)> {
+        let nodes = machine::memory_nodes()?;
+        if let Some(manual) = &self.manual {
+            return Ok((manual.clone(), manual.cycle()));
+        }
+        let bandwidth = |node: u32| match self.algorithm {
+            "mainline" => self.coordinates(node).by_mainline(),
+            _ => self.coordinates(node).by_metric(self.metric),
+        };
+        let answer = plan::ask(&Question {
+            algorithm: self.algorithm.to_owned(),
+            max_cycle: self.max_cycle,
+            target: self.target,
+            nodes: nodes
+                .iter()
+                .map(|&node| (bandwidth(node), machine.cpu.contains(&node)))
+                .collect(),
+        })?;
+        let weights = nodes.into_iter().zip(answer.weights).collect();
+        Ok((weights, answer.cycle))
+    }
+
+    /// The files whose content is not as predicted, with both.
+    pub(super) fn differences(
+        &self,
+        provider: &Provider,
+        machine: &Machine,
+        attached: bool,
+    ) -> Result<Vec<String>> {
+        let (weights, cycle) = self.weights(machine)?;
+        let mut expected = vec![
+            ("auto".to_owned(), self.manual.is_none().to_string()),
+            ("target".to_owned(), self.target.to_string()),
+            ("publish".to_owned(), self.publish.to_string()),
+            ("cycle".to_owned(), cycle.to_string()),
+            (
+                "attached".to_owned(),
+                match (attached, self.publish) {
+                    (true, _) => "livepatch",
+                    (false, true) => "publish",
+                    (false, false) => "none",
+                }
+                .to_owned(),
+            ),
+        ];
+        if let Some(pages) = self.max_cycle {
+            expected.push(("max_cycle".to_owned(), pages.to_string()));
+        }
+        for (&node, weight) in weights.iter() {
+            let coordinates = self.coordinates(node);
+            let file = |name: &str| format!("node{node}/{name}");
+            expected.push((file("weight"), weight.to_string()));
+            expected.push((file("read_bandwidth"), coordinates.read.to_string()));
+            expected.push((file("write_bandwidth"), coordinates.write.to_string()));
+            if self.overrides.get(&node).copied().unwrap_or_default() != Coordinates::default() {
+                expected.push((file("source"), "override".to_owned()));
+            }
+        }
+        let mut differences = Vec::new();
+        for (name, expected) in expected {
+            let value = provider.read(&name)?;
+            if value != expected {
+                differences.push(format!("{name} is {value}, not {expected}"));
+            }
+        }
+        for (name, expected) in [
+            ("algorithm", self.algorithm),
+            ("metric", self.metric),
+            ("scope", self.scope),
+        ] {
+            let value = provider.chosen(name)?;
+            if value != expected {
+                differences.push(format!("{name} is {value}, not {expected}"));
+            }
+        }
+        let nodes = provider.nodes()?;
+        if nodes.iter().ne(weights.keys()) {
+            differences.push(format!("there are directories of the nodes {nodes:?}"));
+        }
+        Ok(differences)
+    }
+
+    /// What is wrong with the kernel's table where numaweave shows `weights`.
+    pub(super) fn kernel_table_differs(
+        &self,
+        kernel: &KernelTable,
+        weights: &Weights,
+        attached: bool,
+    ) -> Option<&'static str> {
+        if !self.publish {
+            return None;
+        }
+        // The kernel's own interleaving knows no 0.
+        let published: Weights = weights.iter().map(|(&node, &w)| (node, w.max(1))).collect();
+        if kernel.weights != published {
+            Some("not the weights")
+        } else if attached && kernel.auto != self.manual.is_none() {
+            Some("auto is not ours")
+        } else {
+            None
+        }
+    }
+
+    /// The system's weights as shown, once they are as predicted.
+    pub(super) fn weights_for(
+        &self,
+        provider: &Provider,
+        initiator: Option<u32>,
+    ) -> Result<Weights> {
+        match initiator {
+            Some(initiator) if self.scope == "initiator" => provider
+                .nodes()?
+                .into_iter()
+                .map(|node| {
+                    let weight =
+                        provider.number(&format!("node{node}/initiator{initiator}/weight"));
+                    let weight = u8::try_from(weight?).context("a weight above 255")?;
+                    Ok((node, weight))
+                })
+                .collect(),
+            _ => provider.weights(),
+        }
+    }
+}

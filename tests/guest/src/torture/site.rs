@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the parts of a round share: the guest, the model, and the count of what was done.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use anyhow::{bail, ensure, Result};
+use nix::libc;
+
+use super::model::Model;
+use super::parts::Part;
+use crate::file;
+use crate::machine::Machine;
+use crate::module::{self, Module};
+use crate::provider::DIRECTORY;
+use crate::takeover::{self, Patch};
+
+/// What the parts share.
+pub(super) struct Site<'a> {
+    pub(super) machine: &'a Machine,
+    parts: &'a BTreeSet<Part>,
+    /// Whether numaweave comes and goes, so that its files may be absent.
+    pub(super) churn: bool,
+    model: Mutex<Model>,
+    pub(super) patch: Mutex<Option<Patch>>,
+    changes: AtomicU64,
+    refused: AtomicU64,
+}
+
+impl<'a> Site<'a> {
+    pub(super) fn new(
+        machine: &'a Machine,
+        parts: &'a BTreeSet<Part>,
+        churn: bool,
+        model: Model,
+    ) -> Self {
+        Self {
+            machine,
+            parts,
+            churn,
+            model: Mutex::new(model),
+            patch: Mutex::new(None),
+            changes: AtomicU64::new(0),
+            refused: AtomicU64::new(0),
+        }
+    }
+
+    pub(super) fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
+    }
+
+    /// The takeover, if the part that it belongs to has left it there.
+    pub(super) fn take_patch(&self) -> Option<Patch> {
+        let mut patch = self.patch.lock().unwrap_or_else(PoisonError::into_inner);
+        patch.take()
+    }
+
+    pub(super) fn into_model(self) -> Model {
+        let model = self.model.into_inner();
+        model.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn model(&self) -> MutexGuard<'_, Model> {
+        self.model.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn has(&self, part: Part) -> bool {
+        self.parts.contains(&part)
+    }
+
+    pub(super) fn change(&self) {
+        self.changes.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn refuse(&self) {
+        self.change();
+        self.refused.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Writes a file of numaweave; while that comes and goes, it may not be there.
+    pub(super) fn write(&self, name: &str, value: &str) -> Result<()> {
+        let path = PathBuf::from(DIRECTORY).join(name);
+        match file::try_write(&path, value) {
+            Err(error) if self.churn && is_away(&error) => self.refuse(),
+            Ok(written) if written == value.len() => self.change(),
+            written => bail!("{value:?} written to {}: {written:?}", path.display()),
+        }
+        Ok(())
+    }
+
+    /// Loads the takeover, or finds that somebody else is in its way, as is allowed now.
+    pub(super) fn load_patch(&self) -> Result<Option<Patch>> {
+        match Module::load(takeover::MODULE, "") {
+            Ok(module) => {
+                self.change();
+                Ok(Some(Patch::loaded(module)))
+            }
+            Err(error) => {
+                let in_the_way = self.has(Part::Rival) || self.has(Part::Ftrace);
+                let busy = module::errno(&error) == Some(nix::errno::Errno::EBUSY);
+                ensure!(in_the_way && busy, "{error:#}");
+                self.refuse();
+                Ok(None)
+            }
+        }
+    }
+}
+
+/// Whether an access has failed as it does where a file is not there, or just going.
+pub(super) fn is_away(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ENODEV))
+}

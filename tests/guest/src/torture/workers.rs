@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Threads that allocate under weighted interleave in every way there is, until they are told to
+//! stop.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+use std::thread::{Scope, ScopedJoinHandle};
+
+use anyhow::{anyhow, ensure, Context, Result};
+use fastrand::Rng;
+
+use super::parts::Part;
+use crate::cpuset::Cpuset;
+use crate::machine::Machine;
+use crate::mapping::{Backing, Mapping};
+use crate::mempolicy::{self, Meaning};
+use crate::takeover::list;
+use crate::workload;
+
+/// Threads that allocate, the one whose child's cpuset changes among them.
+const WORKERS: usize = 8;
+
+/// Pages of a batch.
+const PAGES: usize = 128;
+/// Huge pages of a batch.
+const HUGE_PAGES: usize = 4;
+
+/// Running workers.
+pub(super) struct Workers<'scope> {
+    stop: Arc<AtomicBool>,
+    threads: Vec<ScopedJoinHandle<'scope, Result<u64>>>,
+}
+
+impl Workers<'_> {
+    /// Tells them to stop; returns how many batches they have allocated.
+    pub(super) fn stop(self) -> Result<u64> {
+        self.stop.store(true, Ordering::Relaxed);
+        let mut batches = 0;
+        for thread in self.threads {
+            let done = thread.join().map_err(|_| anyhow!("a worker panicked"))??;
+            ensure!(done != 0, "a worker has allocated nothing");
+            batches += done;
+        }
+        Ok(batches)
+    }
+}
+
+/// Starts them.
+pub(super) fn spawn<'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    machine: &'scope Machine,
+    parts: &'scope BTreeSet<Part>,
+    mut rng: Rng,
+) -> Workers<'scope> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let threads = (0..WORKERS)
+        .map(|index| {
+            let (stop, mut rng) = (stop.clone(), rng.fork());
+            // Pages of a DIMM that is pulled go elsewhere.
+            let moves = parts.contains(&Part::Dimms);
+            scope.spawn(move || match index {
+                0 => under_cpuset(&stop, machine, &mut rng),
+                _ => batches(index, &stop, machine, moves, &mut rng),
+            })
+        })
+        .collect();
+    Workers { stop, threads }
+}
+
+/// Allocates in this thread, and looks whether each page is on a node of the policy.
+fn batches(
+    index: usize,
+    stop: &AtomicBool,
+    machine: &Machine,
+    moves: bool,
+    rng: &mut Rng,
+) -> Result<u64> {
+    let all = &machine.memory;
+    let by_task = index % 2 == 0;
+    let backing = match index {
+        1..=3 => Backing::Anonymous,
+        4 | 5 => Backing::Shmem,
+        _ => Backing::Thp,
+    };
+    let pages = if backing == Backing::Thp {
+        HUGE_PAGES
+    } else {
+        PAGES
+    };
+    let mut done = 0;
+    while done == 0 || !stop.load(Ordering::Relaxed) {
+        let mut nodes: BTreeSet<u32> = all.iter().copied().filter(|_| rng.bool()).collect();
+        if index < 3 || nodes.is_empty() {
+            nodes.clone_from(all);
+        }
+        let meaning = rng.choice([Meaning::Remapped, Meaning::Static, Meaning::Relative]);
+        let meaning = meaning.context("nothing to choose")?;
+        if by_task {
+            mempolicy::set_for_task(&nodes, meaning)?;
+        }
+        let mapping = Mapping::new(backing, pages)?;
+        if !by_task {
+            mempolicy::set_for_mapping(&mapping, &nodes, meaning)?;
+        }
+        for page in 0..pages {
+            mapping.fault_page(page);
+        }
+        for node in mapping.order()?.into_iter().flatten() {
+            // The n-th of the allowed nodes need not be node n.
+            let allowed = if meaning == Meaning::Relative {
+                all
+            } else {
+                &nodes
+            };
+            ensure!(
+                moves || allowed.contains(&node),
+                "a page of {backing:?} under a policy of {nodes:?} ({meaning:?}) lies on node {node}"
+            );
+        }
+        done += 1;
+    }
+    Ok(done)
+}
+
+/// Has processes allocate in a cpuset that changes under them.
+fn under_cpuset(stop: &AtomicBool, machine: &Machine, rng: &mut Rng) -> Result<u64> {
+    const CHILD_PAGES: u32 = 600;
+
+    let all = &machine.memory;
+    let cpuset = Cpuset::new(all)?;
+    let group = cpuset.directory().to_str().context("a path is no text")?;
+    let nodes = list(all);
+    let mut done = 0;
+    while done == 0 || !stop.load(Ordering::Relaxed) {
+        let owner = if rng.bool() { "task" } else { "mapping" };
+        let meaning = rng.choice(["remapped", "static", "relative"]);
+        let meaning = meaning.context("nothing to choose")?;
+        let options = [
+            "--cgroup",
+            group,
+            "--policy",
+            owner,
+            "--meaning",
+            meaning,
+            "--nodes",
+            &nodes,
+        ];
+        let left: BTreeSet<u32> = all.iter().copied().filter(|_| rng.bool()).collect();
+        let change = || {
+            if left.is_empty() {
+                return Ok(());
+            }
+            cpuset.set(&left)
+        };
+        let placement = workload::run_in_halves(CHILD_PAGES, &options, change)?;
+        let pages: u32 = placement.nodes.values().sum();
+        ensure!(
+            pages == CHILD_PAGES,
+            "{pages} of {CHILD_PAGES} pages are there"
+        );
+        cpuset.set(all)?;
+        done += 1;
+    }
+    Ok(done)
+}

@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The short form of `make torture`: random writes, and everything at once on each topology."""
+
+from __future__ import annotations
+
+import random
+from functools import partial
+from pathlib import Path
+
+from torture.session import ALL, TOPOLOGIES, WRITES, Scenario, run
+
+from .item import Item, Result
+
+ROUNDS = 4
+
+
+def items() -> list[Item]:
+    return [
+        Item(f"torture {name} {part}", partial(torture, name, part), needs_builds=True)
+        for name, part in ((TOPOLOGIES[0], WRITES), *((name, ALL) for name in TOPOLOGIES))
+    ]
+
+
+def torture(name: str, part: str, log: Path) -> Result:
+    """Each round is a case; the seed differs from run to run and is in the log."""
+    session = run(Scenario("test", name, part), random.getrandbits(64), ROUNDS, log)
+    result = Result(passed=session.tally.get("rounds", 0))
+    result.check("session", session.problem and f"{session.problem}; {session.repeat()}")
+    return result

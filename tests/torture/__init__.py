@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The torture campaign: many sessions of `numaweave-guest torture`."""

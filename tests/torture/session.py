@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: GPL-2.0
+"""One session: a guest that is tortured for a number of rounds, and what came of it."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from guest import topology
+from harness.item import guest
+from harness.topologies import FOLDER
+
+TOPOLOGIES = ("hotplug", "dual-socket-cxl", "many")
+PARTS = (
+    "settings",
+    "overrides",
+    "weights",
+    "reports",
+    "kernel",
+    "memory",
+    "dimms",
+    "takeover",
+    "modules",
+    "ftrace",
+    "rival",
+)
+ALL = "all"
+# Random writes to all files: a guest program of its own.
+WRITES = "writes"
+WRITES_A_ROUND = 20_000
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """What is done where."""
+
+    kernel: str
+    topology: str
+    part: str  # one of PARTS, WRITES, or ALL at once
+
+    def command(self, seed: int, rounds: int) -> list[str]:
+        """What runs in the guest."""
+        if self.part == WRITES:
+            count = str(rounds * WRITES_A_ROUND)
+            return ["numaweave-guest", "writes", "--seed", str(seed), "--count", count]
+        command = ["numaweave-guest", "torture", "--seed", str(seed), "--rounds", str(rounds)]
+        return command if self.part == ALL else [*command, self.part]
+
+
+@dataclass
+class Session:
+    """A scenario that was gone through, by its seed."""
+
+    scenario: Scenario
+    seed: int
+    rounds: int
+    tally: dict[str, int] = field(default_factory=dict)
+    problem: str = ""
+    seconds: float = 0
+
+    def repeat(self) -> str:
+        """The command that goes through it once more."""
+        command = " ".join(self.scenario.command(self.seed, self.rounds))
+        return (
+            f"scripts/vm --kernel {self.scenario.kernel} --topology {self.scenario.topology} "
+            f"--monitor -- {command}"
+        )
+
+    @classmethod
+    def load(cls, data: dict) -> Session:
+        return cls(**{**data, "scenario": Scenario(**data["scenario"])})
+
+    def dump(self) -> dict:
+        return asdict(self)
+
+
+def scenarios(kernels: list[str]) -> list[Scenario]:
+    """All at once first, as that finds most; then each part alone. Every topology in turn."""
+    hotplug = {
+        name: any(node.hotplug_mb for node in topology.load(name, FOLDER).nodes)
+        for name in TOPOLOGIES
+    }
+    return [
+        Scenario(kernel, name, part)
+        for part in (ALL, WRITES, *PARTS)
+        for kernel in kernels
+        for name in TOPOLOGIES
+        if part != "memory" or hotplug[name]
+    ]
+
+
+def run(scenario: Scenario, seed: int, rounds: int, log: Path) -> Session:
+    """Tortures one guest; all it said is in `log` and beside it."""
+    command = scenario.command(seed, rounds)
+    done = guest(scenario.topology, ["--kernel", scenario.kernel, "--monitor"], command, log)
+    session = Session(scenario, seed, rounds)
+    output = done.output.decode(errors="replace")
+    tallies = re.findall(r"^\{.*\}$", output, re.MULTILINE)
+    if tallies:
+        session.tally = json.loads(tallies[-1])
+    if "writes" in session.tally:
+        writes = session.tally.pop("writes")
+        session.tally |= {"rounds": writes // WRITES_A_ROUND, "changes": writes}
+    said = re.findall(r"^(?:torture|numaweave-guest): (?!topology )(.*)$", output, re.MULTILINE)
+    if done.status:
+        session.problem = "; ".join(said) or done.messages.strip() or f"status {done.status}"
+    elif session.tally.get("rounds") != rounds:
+        session.problem = f"{session.tally.get('rounds')} of {rounds} rounds were done"
+    return session
