@@ -91,6 +91,56 @@ pub struct Entry {
     pub sides: Sides,
     /// MB/s; 0 is unknown, and that too takes the place of what an earlier entry said.
     pub bandwidth: u32,
+    /// Whether it is unknown because what the table says does not fit into 32 bits.
+    pub is_too_large: bool,
+}
+
+/// What is wrong with a table whose structures are well-formed, gathered entry by entry.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Flaws {
+    /// Whether any bandwidth of a node that exists is known.
+    has_bandwidth: bool,
+    has_too_large: bool,
+    has_contradiction: bool,
+}
+
+impl Flaws {
+    /// Notes an entry about nodes that exist. `is_new` says whether nothing else was said before
+    /// of these nodes and sides.
+    pub fn note(&mut self, entry: &Entry, is_new: bool) {
+        self.has_bandwidth |= entry.bandwidth != 0;
+        self.has_too_large |= entry.is_too_large;
+        self.has_contradiction |= !is_new;
+    }
+
+    /// Whether there is anything to complain of.
+    #[must_use]
+    pub fn any(&self) -> bool {
+        !self.has_bandwidth || self.has_too_large || self.has_contradiction
+    }
+}
+
+impl fmt::Display for Flaws {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let flaws = [
+            (!self.has_bandwidth, "no bandwidth of any node"),
+            (
+                self.has_too_large,
+                "bandwidths beyond 32 bits, which are taken as unknown",
+            ),
+            (
+                self.has_contradiction,
+                "several bandwidths for the same nodes, of which the last one counts",
+            ),
+        ];
+        let mut separator = "";
+        for (_, flaw) in flaws.iter().filter(|(is_there, _)| *is_there) {
+            f.write_str(separator)?;
+            f.write_str(flaw)?;
+            separator = "; ";
+        }
+        Ok(())
+    }
 }
 
 /// A table whose structures all have the lengths that they need.
@@ -178,32 +228,31 @@ impl Locality<'_> {
                 let Some(value) = self.values.u16() else {
                     return;
                 };
+                let bandwidth = normalized(value, self.unit, revision);
                 found(Entry {
                     initiator,
                     target,
                     sides,
-                    bandwidth: normalized(value, self.unit, revision),
+                    bandwidth: bandwidth.unwrap_or(0),
+                    is_too_large: bandwidth.is_none(),
                 });
             }
         }
     }
 }
 
-/// The bandwidth in MB/s that `value` stands for, 0 if that is unknown.
-fn normalized(value: u16, unit: u64, revision: u8) -> u32 {
-    let bandwidth = match value {
-        UNREACHABLE => None,
-        value => unit.checked_mul(value.into()),
-    };
-
-    match bandwidth.and_then(|bandwidth| u32::try_from(bandwidth).ok()) {
-        None => 0,
-        Some(tenths) if revision == 1 => match tenths {
-            0..10 => 0,
-            tenths => tenths.div_ceil(10),
-        },
-        Some(bandwidth) => bandwidth,
+/// The bandwidth in MB/s that `value` stands for, 0 if that is unknown, [`None`] if it does not fit.
+fn normalized(value: u16, unit: u64, revision: u8) -> Option<u32> {
+    if value == UNREACHABLE {
+        return Some(0);
     }
+    let bandwidth = u32::try_from(unit.checked_mul(value.into())?).ok()?;
+
+    Some(match bandwidth {
+        tenths if revision != 1 => tenths,
+        0..10 => 0,
+        tenths => tenths.div_ceil(10),
+    })
 }
 
 /// Bytes that have not been read yet. Integers are little-endian.

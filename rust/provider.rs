@@ -95,10 +95,17 @@ impl Provider {
         kernel_table: Option<WeightedInterleave>,
     ) -> Result<Arc<Self>> {
         let mut state = State::new(settings)?;
-        for (node, coordinates) in &firmware::scan()? {
-            note(&mut state, *node, *coordinates, Source::Firmware);
+        let known = firmware::scan()?;
+        let is_sound = hmat::scan(!known.is_empty(), |initiator, node, entry| {
+            state.set_firmware(initiator, node, entry)
+        });
+        for (node, coordinates) in &known {
+            if is_sound {
+                note(&mut state, *node, *coordinates, Source::Firmware);
+            } else {
+                state.disbelieve(*node, *coordinates);
+            }
         }
-        hmat::scan(|initiator, node, entry| state.set_firmware(initiator, node, entry));
         // Weights that do not follow bandwidth start from it all the same.
         let mut first = Draft::new()?;
         first.look();

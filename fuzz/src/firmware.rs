@@ -109,6 +109,7 @@ fn locality(table: &[u8], start: u128, size: u128, revision: u128) -> Option<Vec
                 target: u32::try_from(field(32 + 4 * (rows + column), 4)?).unwrap(),
                 sides,
                 bandwidth: megabytes(value * unit, value, revision),
+                is_too_large: value != 0xffff && u32::try_from(value * unit).is_err(),
             });
         }
     }

@@ -59,6 +59,7 @@ mod tests {
             target: 6,
             sides: Sides::Both,
             bandwidth,
+            is_too_large: false,
         };
         assert_eq!(
             entries,

@@ -36,6 +36,7 @@ fn machine(node: NodeId) -> Result<State> {
             target: node.into(),
             sides: Sides::Both,
             bandwidth,
+            is_too_large: false,
         };
         state.set_firmware(initiator, node, entry);
     }
@@ -86,6 +87,46 @@ mod tests {
         let seen = cell(&mut state, node)?;
         assert_eq!(seen.coordinates, both(NEAR));
         assert_eq!(seen.source, Source::System);
+        Ok(())
+    }
+
+    #[test]
+    fn a_report_that_is_not_believed_counts_for_nothing() -> Result {
+        let node = first_node()?;
+        let mut state = State::new(Settings::default())?;
+        state.disbelieve(node, both(NEAR));
+        assert!(!state.report(node, both(NEAR), Source::Firmware));
+        assert_eq!(cell(&mut state, node)?.source, Source::None);
+        // Another one does, and that it is unknown again.
+        assert!(state.report(node, both(FAR), Source::Update));
+        assert!(!state.report(node, both(NEAR), Source::Update));
+        assert_eq!(cell(&mut state, node)?.coordinates, both(FAR));
+        assert!(state.report(node, both(0), Source::Update));
+        Ok(())
+    }
+
+    #[test]
+    fn the_firmwares_second_word_is_noticed() -> Result {
+        let node = first_node()?;
+        let mut state = State::new(Settings::default())?;
+        let mut entry = Entry {
+            initiator: node.into(),
+            target: node.into(),
+            sides: Sides::Both,
+            bandwidth: NEAR,
+            is_too_large: false,
+        };
+        assert!(state.set_firmware(node, node, entry));
+        assert!(state.set_firmware(node, node, entry));
+        entry.sides = Sides::Write;
+        entry.bandwidth = FAR;
+        assert!(!state.set_firmware(node, node, entry));
+        let seen = cell(&mut state, node)?;
+        let last = Coordinates {
+            read: NEAR,
+            write: FAR,
+        };
+        assert_eq!(seen.coordinates, last);
         Ok(())
     }
 

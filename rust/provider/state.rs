@@ -56,6 +56,8 @@ struct Record {
     reported: Coordinates,
     /// Which of the two it was.
     origin: Source,
+    /// A report that is not taken; unknown where all are.
+    disbelieved: Coordinates,
     /// What an administrator wrote; 0 where nothing.
     overrides: Coordinates,
     /// The last weight the node had; 0 only while the takeover is attached.
@@ -100,6 +102,7 @@ impl Record {
     const UNKNOWN: Self = Self {
         reported: Coordinates { read: 0, write: 0 },
         origin: Source::None,
+        disbelieved: Coordinates { read: 0, write: 0 },
         overrides: Coordinates { read: 0, write: 0 },
         weight: 1,
     };
@@ -234,16 +237,24 @@ impl State {
         }
     }
 
-    /// Takes what firmware says of `node` as `initiator` sees it.
-    pub(crate) fn set_firmware(&mut self, initiator: NodeId, node: NodeId, entry: Entry) {
-        if let Ok(sight) = self.sight_mut(initiator, node) {
-            if entry.sides.read() {
-                sight.firmware.read = entry.bandwidth;
-            }
-            if entry.sides.write() {
-                sight.firmware.write = entry.bandwidth;
-            }
+    /// Takes what firmware says of `node` as `initiator` sees it. Returns whether it said nothing
+    /// else of that before.
+    pub(crate) fn set_firmware(&mut self, initiator: NodeId, node: NodeId, entry: Entry) -> bool {
+        let Ok(sight) = self.sight_mut(initiator, node) else {
+            return true;
+        };
+        let mut is_new = true;
+        let mut set = |side: &mut u32| {
+            is_new &= *side == 0 || *side == entry.bandwidth;
+            *side = entry.bandwidth;
+        };
+        if entry.sides.read() {
+            set(&mut sight.firmware.read);
         }
+        if entry.sides.write() {
+            set(&mut sight.firmware.write);
+        }
+        is_new
     }
 
     /// Bounds the cycle to `pages`.
@@ -302,10 +313,18 @@ impl State {
         Ok((after != before).then_some(after))
     }
 
+    /// Has a report of just this for `node` ignored from now on.
+    pub(crate) fn disbelieve(&mut self, node: NodeId, reported: Coordinates) {
+        if let Ok(record) = self.record_mut(node) {
+            record.disbelieved = reported;
+        }
+    }
+
     /// Takes a report for `node`, which need not have memory yet, from firmware or an update.
     /// Returns whether it says anything new; a repetition leaves the origin as it was.
     pub(crate) fn report(&mut self, node: NodeId, reported: Coordinates, origin: Source) -> bool {
         match self.record_mut(node) {
+            Ok(record) if reported.is_known() && reported == record.disbelieved => false,
             Ok(record) if record.reported != reported => {
                 record.reported = reported;
                 record.origin = origin;

@@ -11,7 +11,7 @@
 pub mod hmat;
 
 use core::fmt;
-use hmat::{Entry, Hmat, Malformed};
+use hmat::{Entry, Flaws, Hmat, Malformed};
 
 #[no_mangle]
 pub fn entry_new(table: &[u8]) -> Result<Hmat<'_>, Malformed> {
@@ -21,6 +21,12 @@ pub fn entry_new(table: &[u8]) -> Result<Hmat<'_>, Malformed> {
 #[no_mangle]
 pub fn entry_bandwidths(hmat: &Hmat<'_>, found: &mut dyn FnMut(Entry, bool, bool)) {
     hmat.bandwidths(|entry| found(entry, entry.sides.read(), entry.sides.write()));
+}
+
+#[no_mangle]
+pub fn entry_flaws(f: &mut fmt::Formatter<'_>, flaws: &mut Flaws, entry: &Entry) -> fmt::Result {
+    flaws.note(entry, false);
+    write!(f, "{flaws} {flaws:?} {}", flaws.any())
 }
 
 #[no_mangle]

@@ -11,6 +11,6 @@ fn the_reader_has_none() {
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/host/hmat/entry_points.rs");
     let assembly = assembly(&source, "entry_points");
 
-    assert!(defines(&assembly, "entry_bandwidths") && defines(&assembly, "entry_debug"));
+    assert!(defines(&assembly, "entry_flaws") && defines(&assembly, "entry_debug"));
     assert_eq!(panics(&assembly), [""; 0]);
 }

@@ -66,15 +66,17 @@ fn said(locality: &Locality) -> Vec<Entry> {
 
     pairs
         .zip(&locality.values)
-        .map(|((initiator, target), &value)| Entry {
-            initiator,
-            target,
-            sides,
-            bandwidth: if value == 0xffff {
-                0
-            } else {
-                u32::try_from(u128::from(value) * u128::from(locality.unit)).unwrap_or(0)
-            },
+        .map(|((initiator, target), &value)| {
+            let said = u128::from(value) * u128::from(locality.unit);
+            let is_open = value == 0xffff;
+            let bandwidth = u32::try_from(said).ok().filter(|_| !is_open);
+            Entry {
+                initiator,
+                target,
+                sides,
+                bandwidth: bandwidth.unwrap_or(0),
+                is_too_large: bandwidth.is_none() && !is_open,
+            }
         })
         .collect()
 }

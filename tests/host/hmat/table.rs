@@ -97,11 +97,12 @@ pub(crate) fn entries(table: &[u8]) -> Vec<Entry> {
 }
 
 /// An entry about reads and writes.
-pub(crate) fn entry(initiator: u32, target: u32, bandwidth: u32) -> Entry {
+pub(crate) const fn entry(initiator: u32, target: u32, bandwidth: u32) -> Entry {
     Entry {
         initiator,
         target,
         sides: Sides::Both,
         bandwidth,
+        is_too_large: false,
     }
 }

@@ -5,15 +5,20 @@
 use crate::table::{entries, entry, structure, table, with_length, Locality, ACCESS, READ, WRITE};
 use numaweave_hmat::{Entry, Sides};
 
-/// The bandwidth that one value stands for.
-fn value(revision: u8, value: u16, unit: u64) -> u32 {
+/// The entry that one value becomes.
+fn single(revision: u8, value: u16, unit: u64) -> Entry {
     let locality = Locality {
         unit,
         ..Locality::bandwidth(ACCESS, &[0], [0], &[[value]])
     };
     let entries = entries(&table(revision, &[locality.bytes()]));
     assert_eq!(entries.len(), 1);
-    entries[0].bandwidth
+    entries[0]
+}
+
+/// The bandwidth that one value stands for.
+fn value(revision: u8, value: u16, unit: u64) -> u32 {
+    single(revision, value, unit).bandwidth
 }
 
 #[test]
@@ -49,6 +54,7 @@ fn sides_are_told_apart() {
         target: 1,
         sides,
         bandwidth,
+        is_too_large: false,
     };
     let all = entries(&table(2, &structures));
     assert_eq!(
@@ -142,6 +148,30 @@ fn values_at_the_edge() {
     assert_eq!(value(2, 0x8000, 0x2_0000), 0);
     assert_eq!(value(2, 2, 1 << 63), 0);
     assert_eq!(value(2, 0xfffe, u64::MAX), 0);
+}
+
+/// What is too large is told from what the firmware leaves open.
+#[test]
+fn values_that_do_not_fit() {
+    let too_large = |value, unit| single(2, value, unit).is_too_large;
+    for (value, unit) in [
+        (1, 1 << 32),
+        (0x8000, 0x2_0000),
+        (2, 1 << 63),
+        (2, u64::MAX),
+    ] {
+        assert!(too_large(value, unit), "{value} {unit}");
+    }
+    for (value, unit) in [
+        (1, 0xffff_ffff),
+        (0, u64::MAX),
+        (0xffff, u64::MAX),
+        (0xfffe, 0),
+    ] {
+        assert!(!too_large(value, unit), "{value} {unit}");
+    }
+    // 32 bits bound the tenths.
+    assert!(single(1, 1, 1 << 32).is_too_large);
 }
 
 #[test]
