@@ -65,6 +65,14 @@ def parser() -> argparse.ArgumentParser:
         help="insert a module of build/modules, or a file, before COMMAND; repeatable",
     )
     add("--copy", metavar="FILE", action="append", default=[], help="put FILE into /copy")
+    add(
+        "--acpi-table",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="give the guest this ACPI table, made by hand, and no HMAT from the topology, which "
+        "then reports no bandwidth; QEMU sets its length and checksum; repeatable",
+    )
     add("--append", metavar="ARGS", action="append", default=[], help="kernel arguments")
     add(
         "--icount",
@@ -114,6 +122,8 @@ def main(argv: list[str]) -> int:
         if not (TOPOLOGIES / f"{name}.toml").is_file():
             name = str(host_path(name))
         machine = topology.load(name, TOPOLOGIES)
+        if options.acpi_table:
+            machine.matrices.clear()
         with tempfile.TemporaryDirectory(prefix="numaweave-vm-") as scratch:
             return boot(options, command, machine, interactive, Path(scratch))
     except (topology.TopologyError, initramfs.GuestError, kernels.KernelError) as error:
@@ -142,6 +152,10 @@ def boot(
         environment={name: os.environ[name] for name in PASSED_ON if name in os.environ},
     )
     image = initramfs.build(contents, BUILD, kernel, scratch)
+    tables = [host_path(table) for table in options.acpi_table]
+    for table in tables:
+        if not table.is_file():
+            raise initramfs.GuestError(f"--acpi-table {table}: no such file")
     if options.icount and machine.cpus != 1:
         reason = f"--icount counts for one CPU, {machine.name} has {machine.cpus}"
         raise initramfs.GuestError(reason)
@@ -162,6 +176,7 @@ def boot(
             kernel_arguments(kvm, kernel.arguments + options.append),
             accelerator,
             ports,
+            tables,
         ),
         console,
         terminal=interactive,

@@ -93,6 +93,7 @@ def command(
     append: str,
     accelerator: tuple[str, ...],
     channels: Channels,
+    tables: list[Path],
 ) -> list[str]:
     hmat = "on" if topology.matrices else "off"
     args = [QEMU, "-no-user-config", "-nodefaults", "-display", "none", "-no-reboot"]
@@ -101,6 +102,8 @@ def command(
     args += accelerator
     args += ["-kernel", str(kernel), "-initrd", str(initramfs), "-append", append]
     args += memory(topology, SPARE_SLOTS if channels.monitor else 0) + numa(topology)
+    for table in tables:
+        args += ["-acpitable", f"file={str(table).replace(',', ',,')}"]
     ports = [
         (4, f"file,path={channels.console}"),
         (3, f"socket,fd={channels.stdio}"),
