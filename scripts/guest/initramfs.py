@@ -17,7 +17,7 @@ from .topology import Topology
 
 # kmod loads these itself when it meets a compressed or a signed module.
 KMOD_LIBRARIES = ("liblzma.so.5", "libzstd.so.1", "libcrypto.so.3")
-TOOLS = ("numactl", "migratepages", "numastat", "memhog")
+TOOLS = ("numactl", "migratepages", "numastat", "memhog", "setpriv")
 HELPERS = ("numaweave-guest", "numaweave-plan")
 FOLDERS = "bin dev etc guest lib lib64 modules copy proc root sbin sys tmp usr/bin usr/sbin"
 INIT = Path(__file__).with_name("init")

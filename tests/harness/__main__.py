@@ -14,7 +14,18 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
-from . import bench, builds, checking, guests, runner, stock, topologies, torture
+from . import (
+    bench,
+    builds,
+    checking,
+    firmware,
+    guests,
+    runner,
+    security,
+    stock,
+    topologies,
+    torture,
+)
 from .item import LOGS, TOP, Item, Result
 
 TAIL_LINES = 40
@@ -68,6 +79,8 @@ def main() -> int:
         *runner.items(),
         *topologies.items(),
         *guests.items(),
+        *firmware.items(),
+        *security.items(),
         *torture.items(),
         *checking.items(),
         *bench.items(),

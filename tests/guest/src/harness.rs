@@ -9,6 +9,7 @@
 
 use std::io::{self, Write};
 use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{anyhow, bail, ensure, Result};
@@ -16,8 +17,10 @@ use fastrand::Rng;
 
 use crate::cases::{leaks, SUITES};
 use crate::file;
+use crate::firmware;
 use crate::ftrace;
 use crate::installed;
+use crate::lockdown;
 use crate::machine::Machine;
 use baseline::Baseline;
 
@@ -76,6 +79,12 @@ pub(crate) enum Scope {
     Installed,
     /// All, where the kernel can say what memory nothing refers to.
     Kmemleak,
+    /// Those whose firmware is handmade, and said to be so.
+    Firmware,
+    /// All, where users can have user namespaces.
+    UserNamespaces,
+    /// All, where the kernel can be locked down.
+    Lockdown,
     /// Those that all of these are.
     Each(&'static [Scope]),
 }
@@ -93,6 +102,9 @@ impl Scope {
             Self::FtraceSwitch => ftrace::can_be_turned_off(),
             Self::Installed => installed::folder().exists(),
             Self::Kmemleak => leaks::can_be_looked_for(),
+            Self::Firmware => firmware::is_handmade(),
+            Self::UserNamespaces => Path::new("/proc/self/ns/user").exists(),
+            Self::Lockdown => lockdown::is_there(),
             Self::Each(scopes) => scopes.iter().all(|scope| scope.includes(machine)),
         }
     }
@@ -109,6 +121,9 @@ impl Scope {
             Self::FtraceSwitch => "a kernel whose ftrace_enabled can be 0",
             Self::Installed => "numaweave installed from its package",
             Self::Kmemleak => "a kernel with kmemleak",
+            Self::Firmware => "an ACPI table made by hand",
+            Self::UserNamespaces => "a kernel with user namespaces",
+            Self::Lockdown => "a kernel that can be locked down",
             Self::Each(scopes) => {
                 let scopes: Vec<String> = scopes.iter().map(|scope| scope.describe()).collect();
                 return scopes.join(", ");

@@ -9,6 +9,9 @@ use std::os::unix::fs::OpenOptionsExt;
 use anyhow::{Context, Result};
 use nix::libc;
 
+/// The level of warnings; worse ones are below.
+const LOG_WARNING: u32 = 4;
+
 /// A reader that begins at the end of the log.
 pub(crate) struct KernelLog(File);
 
@@ -28,19 +31,35 @@ impl KernelLog {
 
     /// The text of every record written since.
     pub(crate) fn lines(&mut self) -> Result<Vec<String>> {
-        let mut lines = Vec::new();
+        let records = self.records()?.into_iter();
+        Ok(records.map(|(_, text)| text).collect())
+    }
+
+    /// The text of every warning, or worse, written since.
+    pub(crate) fn warnings(&mut self) -> Result<Vec<String>> {
+        let records = self.records()?.into_iter();
+        let warnings = records.filter(|(level, _)| *level <= LOG_WARNING);
+        Ok(warnings.map(|(_, text)| text).collect())
+    }
+
+    /// Level and text of every record written since.
+    fn records(&mut self) -> Result<Vec<(u32, String)>> {
+        let mut records = Vec::new();
         let mut record = vec![0; 8192];
         loop {
             match self.0.read(&mut record) {
-                Ok(0) => return Ok(lines),
+                Ok(0) => return Ok(records),
                 Ok(length) => {
                     let text = String::from_utf8_lossy(record.get(..length).unwrap_or_default());
                     // "priority,sequence,time,flags;text", then lines of key=value that begin with
                     // a blank.
-                    let text = text.split_once(';').map_or("", |(_, text)| text);
-                    lines.extend(text.lines().next().map(str::to_owned));
+                    let (head, text) = text.split_once(';').unwrap_or_default();
+                    let priority: u32 = head.split(',').next().unwrap_or_default().parse()?;
+                    let text = text.lines().next().unwrap_or_default().to_owned();
+                    // The facility is above the level's three bits.
+                    records.push((priority % 8, text));
                 }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(lines),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(records),
                 // A record was overwritten before it was read: the next read goes on with the
                 // oldest one.
                 Err(error) if error.raw_os_error() == Some(libc::EPIPE) => {}

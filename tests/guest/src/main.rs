@@ -8,17 +8,20 @@
 //! - `torture` disturbs it in every way at once: the inside of `make torture`.
 //! - `bench` measures it: the inside of `make bench`.
 
+mod access;
 mod bench;
 mod cases;
 mod cpuset;
 mod demo;
 mod file;
+mod firmware;
 mod ftrace;
 mod harness;
 mod injector;
 mod installed;
 mod kernel_log;
 mod kernel_table;
+mod lockdown;
 mod machine;
 mod mapping;
 mod memory_block;
@@ -79,6 +82,8 @@ enum Command {
     Torture(torture::Order),
     /// Write at random into all files, and look what is taken.
     Writes(torture::writes::Order),
+    /// Try which files can be read and written from here; JSON on stdout.
+    Access(access::Question),
     /// Measure; JSON on stdout.
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -95,6 +100,7 @@ fn run() -> Result<ExitCode> {
         Command::Demo => demo::main(),
         Command::Torture(order) => torture::main(&order),
         Command::Writes(order) => torture::writes::main(&order),
+        Command::Access(question) => access::main(&question),
         Command::Bench(what) => bench::main(&what),
     }
 }

@@ -47,7 +47,7 @@ pub(crate) fn under_numactl() -> Result<Command> {
     Ok(command)
 }
 
-fn program() -> Result<PathBuf> {
+pub(crate) fn program() -> Result<PathBuf> {
     env::current_exe().context("cannot find this program's own file")
 }
 

@@ -48,11 +48,8 @@ fn each_flaw_is_named_once_in_one_line() {
         ),
     ] {
         let complaint = complaint(&entries).unwrap();
-        let named = |word: &&str| complaint.matches(word).count() == 1;
-        assert!(
-            words.iter().all(|word| named(&word.as_ref())),
-            "{complaint}"
-        );
+        let named = |word: &&str| complaint.matches(*word).count() == 1;
+        assert!(words.iter().all(named), "{complaint}");
         assert_eq!(complaint.split("; ").count(), words.len(), "{complaint}");
         assert_eq!(complaint.lines().count(), 1);
     }

@@ -30,7 +30,7 @@ pub(super) const SUITE: Suite = Suite {
 };
 
 /// What `initiator` sees of `node`.
-fn sight(provider: &Provider, initiator: u32, node: u32) -> Result<Coordinates> {
+pub(super) fn sight(provider: &Provider, initiator: u32, node: u32) -> Result<Coordinates> {
     let side = |side| provider.number(&format!("node{node}/initiator{initiator}/{side}_bandwidth"));
     Ok(Coordinates {
         read: side("read")?,
@@ -43,7 +43,7 @@ fn source(provider: &Provider, initiator: u32, node: u32) -> Result<String> {
 }
 
 /// The weights of `initiator`.
-fn weights_of(provider: &Provider, initiator: u32) -> Result<Weights> {
+pub(super) fn weights_of(provider: &Provider, initiator: u32) -> Result<Weights> {
     let nodes = provider.nodes()?.into_iter();
     let weight = |node| provider.number(&format!("node{node}/initiator{initiator}/weight"));
     nodes

@@ -5,6 +5,7 @@
 mod abi;
 mod balanced;
 mod control;
+mod firmware;
 mod hook;
 mod hotplug;
 mod initiators;
@@ -21,6 +22,7 @@ mod rebinding;
 mod refusals;
 mod rounds;
 mod sample;
+mod security;
 mod storm;
 mod takeover;
 mod trace;
@@ -29,11 +31,15 @@ mod update;
 
 use crate::harness::Suite;
 
-/// All suites in the order in which they run. `unload` is first: it has the only case that wants a
-/// kernel to which nobody has reported a bandwidth yet. `leaks` is last and runs whatever was chosen.
+/// All suites in the order in which they run. First `taint`, for it wants a kernel that nothing was
+/// loaded into, and leaves its table alone; then `unload`: it has the only case that wants a kernel to
+/// which nobody has reported a bandwidth yet. `leaks` runs whatever was chosen, after all that load
+/// something; `lockdown` is last: nothing can be loaded and no memory looked at after it.
 pub(crate) const SUITES: &[Suite] = &[
+    security::TAINT,
     unload::SUITE,
     load::SUITE,
+    firmware::SUITE,
     abi::SUITE,
     sample::SUITE,
     sample::SPREAD_PAGES,
@@ -56,5 +62,7 @@ pub(crate) const SUITES: &[Suite] = &[
     policies::SUITE,
     rebinding::SUITE,
     rounds::SUITE,
+    security::SUITE,
     leaks::SUITE,
+    security::LOCKDOWN,
 ];

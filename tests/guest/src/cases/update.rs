@@ -10,6 +10,7 @@ use crate::kernel_table::KernelTable;
 use crate::machine::Coordinates;
 use crate::provider::Provider;
 use crate::watch::Watch;
+use crate::workload;
 
 pub(super) const SUITE: Suite = Suite {
     name: "update",
@@ -18,6 +19,7 @@ pub(super) const SUITE: Suite = Suite {
         Case::new("announced", Scope::Everywhere, announced),
         Case::new("weights_announced", Scope::SeveralNodes, weights_announced),
         Case::new("unknown_again", Scope::Everywhere, unknown_again),
+        Case::new("extremes", Scope::SeveralNodes, extremes),
         Case::new("without_memory", Scope::MemorylessNode, without_memory),
         Case::new("kernel_recomputes", Scope::SeveralNodes, kernel_recomputes),
     ],
@@ -127,6 +129,33 @@ fn unknown_again(bench: &mut Bench<'_>) -> Result<()> {
     provider.follow(&injector, node, Coordinates::default())?;
     provider.expect_planned(bench.machine)?;
     provider.expect_published()?;
+    provider.unload()
+}
+
+/// Each of 0, 1 and the largest number beside each, on both sides and crosswise: weights follow by
+/// either algorithm, and the kernel takes them.
+fn extremes(bench: &mut Bench<'_>) -> Result<()> {
+    const VALUES: [u32; 3] = [0, 1, u32::MAX];
+    let injector = Injector::load()?;
+    let provider = Provider::load("")?;
+    let (first, last) = (bench.machine.first_node(), bench.machine.last_node());
+    for one in VALUES {
+        for other in VALUES {
+            let coordinates = Coordinates {
+                read: one,
+                write: other,
+            };
+            provider.follow(&injector, last, coordinates)?;
+            for beside in VALUES {
+                provider.follow(&injector, first, Coordinates::both(beside))?;
+                provider.expect_planned(bench.machine)?;
+            }
+            provider.write("algorithm", "mainline")?;
+            provider.expect_planned(bench.machine)?;
+            provider.write("algorithm", "balanced")?;
+            workload::expect(&provider.expect_planned(bench.machine)?)?;
+        }
+    }
     provider.unload()
 }
 
