@@ -109,6 +109,48 @@ mod tests {
     }
 
     #[test]
+    fn what_failed_halfway_is_done_when_called_again() -> Result {
+        let node = first_node()?;
+        for takeover in [true, false] {
+            for budget in 0..u32::MAX {
+                let fake = Fake::new()?;
+                let mut publisher = Publisher::new(Some(&fake))?;
+                if !takeover {
+                    adopt(&mut publisher, &fake, OURS)?;
+                }
+                let table = ours(takeover, true, OURS)?;
+                fake.computed.set(if takeover { OURS } else { KERNEL });
+                fake.budget.set(budget);
+                let published = publisher.publish(&table);
+                fake.budget.set(u32::MAX);
+                let failed = published.is_err();
+                if failed {
+                    assert_eq!(published.err(), Some(ENOMEM));
+                    publisher.publish(&table)?;
+                }
+                assert_eq!(fake.auto.get(), takeover);
+                assert!(fake.holds(OURS));
+                if takeover {
+                    detach(&mut publisher, &fake, OURS)?;
+                }
+                // What is given back is told by a table that does not become automatic again.
+                fake.write(node, ADMIN);
+                publisher.withdraw()?;
+                assert!(!fake.auto.get());
+                for other in NodeId::all() {
+                    let kept = if other == node { ADMIN } else { KERNEL };
+                    assert_eq!(fake.read(other), Some(kept));
+                }
+                if !failed {
+                    assert!(budget >= 2);
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
     fn an_administrators_weight_is_found_once_and_kept() -> Result {
         let fake = Fake::new()?;
         let node = first_node()?;

@@ -216,20 +216,24 @@ impl<T: KernelTable> Publisher<T> {
         let Some(table) = &self.table else {
             return Ok(());
         };
-        if core::mem::take(&mut self.adopted) && table.auto()? {
+        if self.adopted && table.auto()? {
             table.set_manual()?;
         }
+        // Only now: what could not be done is done when called again.
+        self.adopted = false;
         Ok(())
     }
 
     /// Without the takeover: has the kernel compute its own weights again where it did before us.
     fn hand_back(&mut self) -> Result {
-        let is_automatic = self.adopted && self.baseline_auto == Some(true);
-        self.unadopt()?;
-        match &self.table {
-            Some(table) if is_automatic => table.set_auto(),
-            _ => Ok(()),
-        }
+        let (true, Some(true), Some(table)) = (self.adopted, self.baseline_auto, &self.table) else {
+            return self.unadopt();
+        };
+        // It computes when it is turned on, not while it is on.
+        table.set_manual()?;
+        table.set_auto()?;
+        self.adopted = false;
+        Ok(())
     }
 
     /// Remembers what is there if it was not ours.
