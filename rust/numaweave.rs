@@ -29,7 +29,7 @@ mod sources;
 
 use crate::{
     kernel_ext::weighted_interleave::WeightedInterleave,
-    provider::{settings::Settings, Provider},
+    provider::{retry::OpenRetries, settings::Settings, Provider},
     sinks::{exports::Exports, sysfs::Faces},
     sources::{
         hook::{Hook, HookStatus},
@@ -61,8 +61,10 @@ struct Numaweave {
     _watch: AttachedWatch,
     /// ... the kernel's table is given back, then ...
     _publication: Publication,
-    /// ... memory may come and go without us, and with the provider its tables go.
+    /// ... memory may come and go without us, then ...
     _hotplug: Hotplug,
+    /// ... nothing is left to be done later, and with the provider its tables go.
+    _retries: OpenRetries,
 }
 
 /// The provider's files; removed on drop.
@@ -115,6 +117,7 @@ impl kernel::Module for Numaweave {
             found => Some(found?),
         };
         let provider = Provider::new(settings, kernel_table)?;
+        let retries = OpenRetries::new(provider.clone());
         let publication = Publication(provider.clone());
         let hotplug = Hotplug::register(&provider)?;
         let hook = AttachedHook(provider.clone());
@@ -158,6 +161,7 @@ impl kernel::Module for Numaweave {
             _watch: watch,
             _publication: publication,
             _hotplug: hotplug,
+            _retries: retries,
         })
     }
 }

@@ -4,7 +4,8 @@
 //!
 //! # Locking
 //!
-//! - `intake` serializes what comes from the kernel, and is the outermost: a report that arrives
+//! - `takeover` is held while the takeover is attached or detached, and is the outermost.
+//! - `intake` serializes what comes from the kernel, and is the next: a report that arrives
 //!   while the kernel's coordinates are being read is taken after what was read.
 //! - `state` guards what is known and chosen. It is held for the computation of a table only; no
 //!   memory is allocated and no grace period waited for under it.
@@ -17,6 +18,7 @@
 
 mod cache;
 mod decisions;
+pub(crate) mod retry;
 pub(crate) mod schedules;
 pub(crate) mod settings;
 pub(crate) mod state;
@@ -24,6 +26,7 @@ pub(crate) mod table;
 mod takeover;
 
 use self::{
+    retry::{insist, Retry},
     settings::Settings,
     state::{Side, State},
     table::{Changes, Draft, Table},
@@ -60,6 +63,9 @@ use kernel::{
 /// The policy provider.
 #[pin_data]
 pub(crate) struct Provider {
+    /// Whether the takeover is to be attached.
+    #[pin]
+    takeover: Mutex<bool>,
     #[pin]
     intake: Mutex<()>,
     #[pin]
@@ -79,6 +85,7 @@ pub(crate) struct Provider {
     requests: Requests,
     #[pin]
     work: Work<Self>,
+    retry: Arc<Retry>,
     #[pin]
     faces: Faces,
 }
@@ -121,6 +128,7 @@ impl Provider {
         let publisher = Publisher::new(kernel_table)?;
         Arc::pin_init(
             try_pin_init!(Self {
+                takeover <- new_mutex!(false, "numaweave::takeover"),
                 intake <- new_mutex!((), "numaweave::intake"),
                 state <- new_mutex!(state, "numaweave::state"),
                 table: RcuCell::new(draft.table),
@@ -131,6 +139,7 @@ impl Provider {
                 decisions: Counters::new(usize::from(nr_node_ids()).saturating_add(1))?,
                 requests <- Requests::new(),
                 work <- new_work!("numaweave::schedules"),
+                retry: Retry::new()?,
                 faces <- Faces::new()?,
             }? Error),
             GFP_KERNEL,
@@ -241,7 +250,8 @@ impl Provider {
     /// Brings the kernel's table in line with the newest one of ours. Returns whether that took a
     /// write.
     ///
-    /// A failure is logged and shows in `in_sync`; the next change tries again.
+    /// A failure is logged and shows in `in_sync` until it is made good: the next change tries again,
+    /// and where memory was short we do so ourselves.
     fn publish(
         &self,
         publisher: &mut Publisher<WeightedInterleave>,
@@ -250,20 +260,28 @@ impl Provider {
         let is_taken_over = self.read(|table| table.takeover);
         let respected = match overruled {
             Some(whose) if !is_taken_over => {
-                publisher.overrule(whose, |each| self.take_writes(each))
+                // Nobody would ask for it again.
+                insist(|| publisher.overrule(whose, |each| self.take_writes(each)))
             }
             _ => Ok(()),
         };
         let published = respected.and_then(|()| publisher.publish(&self.table));
         published.unwrap_or_else(|error| {
-            pr_warn!("the kernel's table of weights is written in part: {error:?}\n");
+            self.failed(
+                fmt!("the kernel's table of weights is written in part"),
+                error,
+            );
             true
         })
     }
 
     /// Gives the kernel's table back as it was and writes it no more.
     pub(crate) fn close_publication(&self) {
-        let (kernel_table, withdrawn) = self.publisher.lock().close();
+        let (kernel_table, withdrawn) = {
+            let mut publisher = self.publisher.lock();
+            let withdrawn = insist(|| publisher.withdraw().map(drop));
+            (publisher.close(), withdrawn)
+        };
         if let Err(error) = withdrawn {
             pr_warn!("the kernel's weights stay as they are: {error:?}\n");
         }
@@ -423,29 +441,29 @@ impl Provider {
         self.update(|state, _| state.set_sight_override(initiator, node, side, bandwidth))
     }
 
-    /// Takes the reports that `drain` delivers. Where memory is short nothing is drained.
-    ///
-    /// # Errors
-    ///
-    /// `ENOMEM`.
-    pub(crate) fn take_reports(
-        &self,
-        drain: impl FnOnce(&mut dyn FnMut(NodeId, Coordinates)),
-    ) -> Result {
+    /// Takes the reports that `drain` delivers. Where memory is short nothing is drained, and
+    /// [`Hook::work_off()`] is called later.
+    pub(crate) fn take_reports(&self, drain: impl FnOnce(&mut dyn FnMut(NodeId, Coordinates))) {
         let _intake = self.intake.lock();
-        self.update(|state, _| {
+        let taken = self.update(|state, _| {
             drain(&mut |node, coordinates| note(state, node, coordinates, Source::Update));
             Ok(())
-        })
+        });
+        if let Err(error) = taken {
+            self.failed(fmt!("bandwidth updates are not taken yet"), error);
+        }
     }
 
     /// Recomputes the weights of all nodes now that `node` has its first memory, and shows it.
     pub(crate) fn memory_added(this: &Arc<Self>, node: NodeId) {
         if let Err(error) = this.refresh() {
-            pr_err!("node {node} has memory now, but no weight until the next change: {error:?}\n");
+            this.failed(fmt!("node {node} has memory now, but no weight yet"), error);
         }
         if let Err(error) = Faces::add_node(this, node) {
-            pr_err!("node {node} has memory now, but is not shown in sysfs: {error:?}\n");
+            this.failed(
+                fmt!("node {node} has memory now, but is not shown in sysfs yet"),
+                error,
+            );
         }
     }
 
@@ -453,10 +471,15 @@ impl Provider {
     /// for it must still exist: it is left as it was before us.
     pub(crate) fn memory_removed(&self, node: NodeId) {
         if let Err(error) = self.refresh() {
-            pr_err!("node {node} has a weight until the next change, but no memory: {error:?}\n");
+            self.failed(fmt!("node {node} has a weight still, but no memory"), error);
         }
         // After the new table, which does not want the row: nobody writes it again.
-        if let Err(error) = self.publisher.lock().leave(node) {
+        let left = {
+            let mut publisher = self.publisher.lock();
+            // The row will be gone soon.
+            insist(|| publisher.leave(node))
+        };
+        if let Err(error) = left {
             pr_warn!("node {node} keeps its weight in the kernel's table: {error:?}\n");
         }
         self.faces.remove_node(node);

@@ -155,7 +155,7 @@ unsafe extern "C" fn numaweave_fill_weights(bandwidth: *const c_uint, weights: *
 
 #[no_mangle]
 extern "C" fn numaweave_attach() -> c_int {
-    from_result(|| exports::with_provider(Provider::attach_takeover).map(|()| 0))
+    from_result(|| exports::with_provider(|provider| provider.attach_takeover()).map(|()| 0))
 }
 
 #[no_mangle]

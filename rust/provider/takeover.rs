@@ -8,22 +8,68 @@
 
 use super::Provider;
 use crate::kernel_ext::{table_writes::WriteHandler, weighted_interleave::Watch};
-use kernel::{prelude::*, sync::Arc};
+use kernel::prelude::*;
 
 impl Provider {
-    /// Notes that mempolicy's decisions are ours from now on.
+    /// Notes that mempolicy's decisions are ours from now on. Where memory is short for what follows
+    /// from that, it follows later.
     ///
     /// # Errors
     ///
-    /// `EBUSY` where they are already, `ENOMEM`.
-    pub(crate) fn attach_takeover(this: &Arc<Self>) -> Result {
-        if this.kernel_table_watch.lock().is_none() {
+    /// `EBUSY` where they are already.
+    pub(crate) fn attach_takeover(&self) -> Result {
+        if self.kernel_table_watch.lock().is_none() {
             pr_warn!("writes to the kernel's own weights are noticed at the next change only\n");
         }
-        this.update(|state, _| state.attach_takeover())?;
-        // The first publication may have overwritten what was written just before.
-        this.kernel_table_written();
+        if core::mem::replace(&mut *self.takeover.lock(), true) {
+            return Err(EBUSY);
+        }
+        if let Err(error) = self.settle_takeover() {
+            self.failed(fmt!("the takeover is not known of yet"), error);
+        }
         Ok(())
+    }
+
+    /// Notes that mempolicy's decisions are its own again. Weights of 0 become 1, if need be later.
+    pub(crate) fn detach_takeover(&self) {
+        *self.takeover.lock() = false;
+        if let Err(error) = self.settle_takeover() {
+            self.failed(fmt!("weights of the takeover stay in force for now"), error);
+        }
+    }
+
+    /// Makes the table say whether decisions are ours.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`; nothing has changed then.
+    pub(super) fn settle_takeover(&self) -> Result {
+        // Held, so that the last word is that of who spoke last.
+        let wanted = self.takeover.lock();
+        let is_attached = self.read(|table| table.takeover);
+        match (*wanted, is_attached) {
+            (true, false) => self.attach(),
+            (false, true) => self.detach(),
+            _ => Ok(()),
+        }
+    }
+
+    fn attach(&self) -> Result {
+        self.update(|state, _| state.attach_takeover())?;
+        // The first publication may have overwritten what was written just before.
+        self.kernel_table_written();
+        Ok(())
+    }
+
+    fn detach(&self) -> Result {
+        self.update(|state, _| {
+            state.detach_takeover(|node| {
+                pr_info!(
+                    "node {node}: weight 0 becomes 1, as the kernel's own interleaving knows no 0\n"
+                );
+            });
+            Ok(())
+        })
     }
 
     /// Returns how the page allocator is made to follow, in the word that users read. Any context.
@@ -37,21 +83,6 @@ impl Provider {
                 "none"
             }
         })
-    }
-
-    /// Notes that mempolicy's decisions are its own again. Weights of 0 become 1.
-    pub(crate) fn detach_takeover(&self) {
-        let detached = self.update(|state, _| {
-            state.detach_takeover(|node| {
-                pr_info!(
-                    "node {node}: weight 0 becomes 1, as the kernel's own interleaving knows no 0\n"
-                );
-            });
-            Ok(())
-        });
-        if let Err(error) = detached {
-            pr_err!("weights of the takeover stay in force until the next change: {error:?}\n");
-        }
     }
 
     /// Tells `handler` of each write to one of the files of the kernel's table, but for our own.
@@ -69,19 +100,28 @@ impl Provider {
 
     /// Deals with what an administrator has written into the kernel's table.
     pub(crate) fn kernel_table_written(&self) {
+        if let Err(error) = self.take_kernel_table_writes() {
+            self.failed(
+                fmt!("writes to the kernel's own files are not dealt with yet"),
+                error,
+            );
+        }
+    }
+
+    /// Takes them for ours with the takeover, and has them stay without it.
+    ///
+    /// # Errors
+    ///
+    /// Those of the table, `ENOMEM`; nothing is forgotten then.
+    pub(super) fn take_kernel_table_writes(&self) -> Result {
         let mut publisher = self.publisher.lock();
         if self.read(|table| table.takeover) {
             drop(publisher);
-            if let Err(error) = self.update(|_, _| Ok(())) {
-                pr_warn!("weights in the kernel's own files are not taken yet: {error:?}\n");
-            }
-            return;
+            return self.update(|_, _| Ok(()));
         }
         let respected = publisher.respect(|each| self.take_writes(each));
         drop(publisher);
-        if let Err(error) = respected {
-            pr_warn!("a weight written into the kernel's own files is overwritten: {error:?}\n");
-        }
         self.faces.notify_in_sync();
+        respected.map(drop)
     }
 }

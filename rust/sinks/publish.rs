@@ -226,7 +226,8 @@ impl<T: KernelTable> Publisher<T> {
 
     /// Without the takeover: has the kernel compute its own weights again where it did before us.
     fn hand_back(&mut self) -> Result {
-        let (true, Some(true), Some(table)) = (self.adopted, self.baseline_auto, &self.table) else {
+        let (true, Some(true), Some(table)) = (self.adopted, self.baseline_auto, &self.table)
+        else {
             return self.unadopt();
         };
         // It computes when it is turned on, not while it is on.
@@ -354,15 +355,10 @@ impl<T: KernelTable> Publisher<T> {
         Ok(true)
     }
 
-    /// Gives the kernel's table back and hands it out: nothing is written to it any more. To be
-    /// dropped without a lock that a node notifier takes.
-    ///
-    /// # Errors
-    ///
-    /// Those of the table.
-    pub(crate) fn close(&mut self) -> (Option<T>, Result) {
-        let withdrawn = self.withdraw().map(drop);
-        (self.table.take(), withdrawn)
+    /// Hands the kernel's table out: nothing is written to it any more. To be dropped without a lock
+    /// that a node notifier takes.
+    pub(crate) fn close(&mut self) -> Option<T> {
+        self.table.take()
     }
 
     /// Gives back the row of `node`, which is about to go: the kernel keeps the weight for when the

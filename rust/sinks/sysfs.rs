@@ -311,10 +311,7 @@ impl Faces {
         let root = Directory::in_kernel(c"numaweave", ROOT, provider.clone())?;
         root.populate()?;
         provider.faces().directories.lock().root = Some(root);
-        for node in NodeMask::of(NodeState::Memory).iter() {
-            Self::add_node(provider, node)?;
-        }
-        Ok(())
+        Self::add_nodes(provider)
     }
 
     /// Shows nothing any more. May sleep; waits for running shows and stores.
@@ -328,6 +325,14 @@ impl Faces {
         for node in NodeId::all() {
             self.remove_node(node);
         }
+    }
+
+    /// Shows the nodes that have memory and are not shown yet. May sleep.
+    pub(crate) fn add_nodes(provider: &Arc<Provider>) -> Result {
+        for node in NodeMask::of(NodeState::Memory).iter() {
+            Self::add_node(provider, node)?;
+        }
+        Ok(())
     }
 
     /// Shows `node` if it has memory and is not shown yet. May sleep.

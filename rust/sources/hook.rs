@@ -69,35 +69,33 @@ impl WorkItem for Inbox {
     type Pointer = Arc<Self>;
 
     fn run(this: Arc<Self>) {
-        let taken = this
-            .provider
+        this.provider
             .take_reports(|deliver| this.reports.take(deliver));
-        if let Err(error) = taken {
-            // The reports stay in their slots.
-            pr_warn!("bandwidth updates wait for the next one: {error:?}\n");
-        }
     }
 }
 
 /// Puts reports into the inbox.
 struct Collector(Arc<Inbox>);
 
-impl Collector {
-    fn queue(&self) {
-        // If it is queued already, it will see this report too.
-        let _ = workqueue::system_long().enqueue(self.0.clone());
-    }
-}
-
 impl CoordinatesHandler for Collector {
     fn reported(&self, node: NodeId, bandwidth: Bandwidth) {
         let Bandwidth { read, write } = bandwidth;
         let coordinates = Coordinates { read, write };
-        self.0.reports.put(node, coordinates, || self.queue());
+        self.0
+            .reports
+            .put(node, coordinates, || Inbox::queue(&self.0));
     }
 
     fn applied(&self) {
-        self.queue();
+        Inbox::queue(&self.0);
+    }
+}
+
+impl Inbox {
+    /// Has the slots emptied.
+    fn queue(this: &Arc<Self>) {
+        // If it is queued already, it will see what is there now too.
+        let _ = workqueue::system_long().enqueue(this.clone());
     }
 }
 
@@ -125,7 +123,7 @@ impl Drop for Flush {
 pub(crate) struct Hook {
     // Dropped in this order: no report comes in any more, then those that did are worked off.
     _probe: Pin<KBox<Fprobe<Decode<Collector>>>>,
-    _flush: Flush,
+    flush: Flush,
     canary: Pin<KBox<Fprobe<Counter>>>,
 }
 
@@ -155,11 +153,16 @@ impl Hook {
         Ok(Arc::new(
             Self {
                 _probe: probe,
-                _flush: flush,
+                flush,
                 canary,
             },
             GFP_KERNEL,
         )?)
+    }
+
+    /// Has the reports taken that are waiting, if there are any.
+    pub(crate) fn work_off(&self) {
+        Inbox::queue(&self.flush.0);
     }
 
     /// Returns whether probes are called at present: the canary is, or is not. Both probes hang on
