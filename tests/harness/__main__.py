@@ -18,6 +18,7 @@ from . import (
     bench,
     builds,
     checking,
+    faults,
     firmware,
     guests,
     runner,
@@ -84,6 +85,7 @@ def main() -> int:
         *torture.items(),
         *checking.items(),
         *bench.items(),
+        *faults.items(),
     ]
     if options.only:
         pattern = options.only if set("*?[") & set(options.only) else f"*{options.only}*"

@@ -16,6 +16,7 @@ use anyhow::{anyhow, bail, ensure, Result};
 use fastrand::Rng;
 
 use crate::cases::{leaks, SUITES};
+use crate::fault_injection;
 use crate::file;
 use crate::firmware;
 use crate::ftrace;
@@ -75,6 +76,8 @@ pub(crate) enum Scope {
     Only(&'static str),
     /// All, where the kernel has a switch for function tracing: Linux 7.3 has none any more.
     FtraceSwitch,
+    /// All, where the kernel can make its allocations fail.
+    FaultInjection,
     /// All, where numaweave is installed from its package.
     Installed,
     /// All, where the kernel can say what memory nothing refers to.
@@ -100,6 +103,7 @@ impl Scope {
             Self::Hotplug => !machine.hotplug.is_empty(),
             Self::Only(name) => machine.topology.name == name,
             Self::FtraceSwitch => ftrace::can_be_turned_off(),
+            Self::FaultInjection => fault_injection::is_available(),
             Self::Installed => installed::folder().exists(),
             Self::Kmemleak => leaks::can_be_looked_for(),
             Self::Firmware => firmware::is_handmade(),
@@ -119,6 +123,7 @@ impl Scope {
             Self::Hotplug => "a node with memory to put online",
             Self::Only(name) => name,
             Self::FtraceSwitch => "a kernel whose ftrace_enabled can be 0",
+            Self::FaultInjection => "a kernel with fault injection",
             Self::Installed => "numaweave installed from its package",
             Self::Kmemleak => "a kernel with kmemleak",
             Self::Firmware => "an ACPI table made by hand",

@@ -13,6 +13,8 @@ mod bench;
 mod cases;
 mod cpuset;
 mod demo;
+mod exhaust;
+mod fault_injection;
 mod file;
 mod firmware;
 mod ftrace;

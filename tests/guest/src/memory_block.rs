@@ -68,6 +68,15 @@ impl OnlineMemory {
         Ok(memory)
     }
 
+    /// Puts the first block of `node`'s memory online.
+    pub(crate) fn first_block(node: u32) -> Result<Self> {
+        let memory = Self { node, online: true };
+        let block = blocks(node)?.into_iter().next();
+        let block = block.with_context(|| format!("node {node} has no memory block"))?;
+        file::write(block, "online_movable")?;
+        Ok(memory)
+    }
+
     /// Takes the memory away.
     pub(crate) fn remove(mut self) -> Result<()> {
         self.offline()
@@ -100,7 +109,7 @@ impl Drop for OnlineMemory {
 }
 
 /// Takes one block offline; a page that is just in use makes the kernel say EBUSY for a moment.
-fn offline(block: &PathBuf) -> Result<()> {
+pub(crate) fn offline(block: &PathBuf) -> Result<()> {
     for _ in 0..20 {
         if file::try_write(block, "offline").is_ok() {
             return Ok(());

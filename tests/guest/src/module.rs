@@ -95,5 +95,9 @@ pub(crate) fn is_loaded(name: &str) -> bool {
 
 /// The errno at the root of `error`, if one is.
 pub(crate) fn errno(error: &anyhow::Error) -> Option<Errno> {
-    error.root_cause().downcast_ref().copied()
+    let root = error.root_cause();
+    let of_file = || root.downcast_ref::<std::io::Error>()?.raw_os_error();
+    root.downcast_ref()
+        .copied()
+        .or_else(|| of_file().map(Errno::from_raw))
 }

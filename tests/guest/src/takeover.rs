@@ -117,9 +117,14 @@ pub(crate) struct Patch {
 impl Patch {
     /// Loads it, and waits until `provider` knows.
     pub(crate) fn load(provider: &Provider) -> Result<Self> {
-        let patch = Self::loaded(Module::load(MODULE, "")?);
+        let patch = Self::insert()?;
         wait_until_attached(provider)?;
         Ok(patch)
+    }
+
+    /// Loads it.
+    pub(crate) fn insert() -> Result<Self> {
+        Ok(Self::loaded(Module::load(MODULE, "")?))
     }
 
     /// Takes over the `module`, which is loaded.
@@ -132,6 +137,12 @@ impl Patch {
     /// Disables and unloads it, and says so when that fails.
     pub(crate) fn remove(mut self) -> Result<()> {
         self.take_off()
+    }
+
+    /// Unloads it after it was disabled.
+    pub(crate) fn unload_disabled(mut self) -> Result<()> {
+        let module = self.module.take().context("it is not loaded")?;
+        module.unload_when_unused()
     }
 
     fn take_off(&mut self) -> Result<()> {
@@ -189,7 +200,17 @@ pub(crate) fn is_enabled() -> bool {
 /// Has the kernel's own functions back, and waits until nobody uses ours and the module can be
 /// unloaded, which is a moment after the patch has gone from `/sys/kernel/livepatch`.
 pub(crate) fn disable() -> Result<()> {
-    file::write(ENABLED, "0")?;
+    begin_disable()?;
+    wait_until_unused()
+}
+
+/// Asks for the kernel's own functions.
+pub(crate) fn begin_disable() -> Result<()> {
+    file::write(ENABLED, "0")
+}
+
+/// Waits until nobody uses ours any more.
+pub(crate) fn wait_until_unused() -> Result<()> {
     wait_for("the kernel to let go of the livepatch module", || {
         let users = file::read(USERS)?;
         Ok(if users == "0" {

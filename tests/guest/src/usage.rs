@@ -109,6 +109,12 @@ impl Usage {
         Ok(Self { counters, modules })
     }
 
+    /// Pages that nobody has.
+    pub(crate) fn free_pages() -> Result<u64> {
+        file::write("/proc/sys/vm/drop_caches", "3")?;
+        meminfo_pages("MemFree:")
+    }
+
     /// The counters that grew by `at_least` or more since `before`, and by how much.
     pub(crate) fn growth(&self, before: &Self, at_least: u64) -> Vec<String> {
         let grown = |name: &String, now: u64| {

@@ -5,6 +5,7 @@
 mod abi;
 mod balanced;
 mod control;
+mod faults;
 mod firmware;
 mod hook;
 mod hotplug;
@@ -62,6 +63,8 @@ pub(crate) const SUITES: &[Suite] = &[
     policies::SUITE,
     rebinding::SUITE,
     rounds::SUITE,
+    faults::SUITE,
+    faults::LOAD,
     security::SUITE,
     leaks::SUITE,
     security::LOCKDOWN,

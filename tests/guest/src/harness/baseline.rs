@@ -16,9 +16,10 @@ use crate::module::{is_loaded, unload};
 use crate::takeover;
 
 /// In the order in which they can be unloaded.
-const MODULES: [&str; 4] = [
+const MODULES: [&str; 5] = [
     takeover::MODULE,
     "spread_pages",
+    "numaweave_bench",
     "numaweave",
     "perf_injector",
 ];
