@@ -53,6 +53,38 @@ struct Attributes {
     writer: Arc<Writer>,
 }
 
+/// The functions that take writes to the table's files.
+///
+/// # Invariants
+///
+/// `auto` and `weight` are that.
+pub(crate) struct Stores {
+    auto: Function,
+    weight: Function,
+    writer: Arc<Writer>,
+}
+
+impl Stores {
+    /// Tells `handler` of each write to one of the files from now on, but for our own.
+    ///
+    /// May sleep. Not to be called with a lock that a memory notifier takes: ftrace waits for the
+    /// hotplug of CPUs, and that for the hotplug of memory.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Fprobe::at()`].
+    pub(crate) fn watch<H: WriteHandler + Clone>(self, handler: H) -> Result<Watch<H>> {
+        // SAFETY: By the type invariant these are the functions that take writes to such files.
+        let probe = |file, handler| unsafe { Probe::new(file, self.writer.clone(), handler) };
+        let at_auto = Fprobe::at(self.auto, probe(File::Auto, handler.clone()));
+        let at_weight = Fprobe::at(self.weight, probe(File::Weight, handler));
+        Ok(Watch {
+            _auto: KBox::pin_init(at_auto, GFP_KERNEL)?,
+            _weight: KBox::pin_init(at_weight, GFP_KERNEL)?,
+        })
+    }
+}
+
 /// Notes the nodes whose attribute is about to be freed.
 struct Guard(Arc<Mutex<Attributes>>);
 
@@ -126,30 +158,24 @@ impl WeightedInterleave {
         self.attributes.lock().store(c"auto", c"false")
     }
 
-    /// Tells `handler` of each write to one of the table's files from now on, but for our own.
+    /// Returns what takes writes to the table's files.
     ///
     /// # Errors
     ///
-    /// `ENOENT` where no node has a row, otherwise those of [`Fprobe::at()`].
-    pub(crate) fn watch<H: WriteHandler + Clone>(&self, handler: H) -> Result<Watch<H>> {
-        let (auto, weight, writer) = {
-            let attributes = self.attributes.lock();
-            let mut weight = Err(ENOENT);
-            for node in NodeId::all() {
-                if let Some(name) = attributes.name(node)? {
-                    weight = weight.or_else(|_| attributes.store_function(&name));
-                }
+    /// `ENOENT` where no node has a row, `ENOMEM`.
+    pub(crate) fn stores(&self) -> Result<Stores> {
+        let attributes = self.attributes.lock();
+        let mut weight = Err(ENOENT);
+        for node in NodeId::all() {
+            if let Some(name) = attributes.name(node)? {
+                weight = weight.or_else(|_| attributes.store_function(&name));
             }
-            let auto = attributes.store_function(c"auto")?;
-            (auto, weight?, attributes.writer.clone())
-        };
-        // SAFETY: These are the functions that take writes to such files.
-        let probe = |file, handler| unsafe { Probe::new(file, writer.clone(), handler) };
-        let at_auto = Fprobe::at(auto, probe(File::Auto, handler.clone()));
-        let at_weight = Fprobe::at(weight, probe(File::Weight, handler));
-        Ok(Watch {
-            _auto: KBox::pin_init(at_auto, GFP_KERNEL)?,
-            _weight: KBox::pin_init(at_weight, GFP_KERNEL)?,
+        }
+        // INVARIANT: The kernel calls what these attributes have when they are written.
+        Ok(Stores {
+            auto: attributes.store_function(c"auto")?,
+            weight: weight?,
+            writer: attributes.writer.clone(),
         })
     }
 

@@ -94,8 +94,8 @@ impl Provider {
         &self,
         handler: H,
     ) -> Result<Watch<H>> {
-        let publisher = self.publisher.lock();
-        publisher.table().ok_or(ENOENT)?.watch(handler)
+        let stores = self.publisher.lock().table().ok_or(ENOENT)?.stores()?;
+        stores.watch(handler)
     }
 
     /// Deals with what an administrator has written into the kernel's table.
