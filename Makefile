@@ -96,8 +96,11 @@ torture: test-module programs ## disturb numaweave in every way for an hour (TOR
 	@$(MAKE) KERNEL=debug test-module
 	@tests/torture/run $(TORTURE)
 
-test: setup ## all tests, or those that ONLY names
+test: setup ## the tests, or those that ONLY names
 	@tests/run $(if $(ONLY),--only '$(ONLY)')
+
+test-all: setup ## these, and all suites on the checking kernels (hours)
+	@tests/run --all
 
 fuzz: buildroot ## look for inputs that break the pure code, with FUZZ as options of fuzz/run
 	@fuzz/run $(FUZZ)
@@ -109,4 +112,4 @@ fmt: setup ## format Rust and Python
 	@$(IN_ROOT) scripts/lint --fix
 
 .PHONY: help modules modules_install rust-analyzer clean distclean setup buildroot deb stock \
-	test-module programs run shell exec bench fuzz torture test lint fmt
+	test-module programs run shell exec bench fuzz torture test test-all lint fmt

@@ -79,17 +79,20 @@ def main() -> int:
         *stock.items(),
         *runner.items(),
         *topologies.items(),
+        # The longest of all, so not at the end.
+        *faults.items(),
         *guests.items(),
         *firmware.items(),
         *security.items(),
         *torture.items(),
         *checking.items(),
         *bench.items(),
-        *faults.items(),
     ]
     if options.only:
         pattern = options.only if set("*?[") & set(options.only) else f"*{options.only}*"
-        chosen = [item for item in items if fnmatch.fnmatch(item.name, pattern)]
+        chosen = [item for item in items if item.name == options.only] or [
+            item for item in items if fnmatch.fnmatch(item.name, pattern)
+        ]
         building = any(item.needs_builds for item in chosen)
         stocking = any(item.needs_stock for item in chosen)
         kernels = {item.needs_kernel for item in chosen} - {""}
@@ -104,6 +107,8 @@ def main() -> int:
         if not items:
             print(f"no test matches '{options.only}', see --list", file=sys.stderr)
             return 2
+    elif not options.all:
+        items = [item for item in items if not item.is_long]
     if options.list:
         print("\n".join(item.name for item in items))
         return 0
@@ -133,6 +138,11 @@ def main() -> int:
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="tests/run", description=__doc__, allow_abbrev=False)
     parser.add_argument("--list", action="store_true", help="name the items and run none")
+    parser.add_argument(
+        "--all",
+        action="store_true",
+        help="also what takes hours: all suites on the kernels that check what they do",
+    )
     parser.add_argument(
         "--only", metavar="PATTERN", help="run items whose name contains or matches PATTERN"
     )

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -20,31 +21,39 @@ TOPOLOGIES = {
     "debug": ("three-tier", "hotplug", "dual-socket-cxl"),
     "kasan": ("three-tier", "hotplug"),
 }
+# `debug` holds a kobject for seconds after its end, which is waiting for the most part.
+OPTIONS = {"debug": ("--icount",)}
 # What the KUnit suites lose shows where there is kmemleak.
 UNLOAD_AND_LOOK = ("sh", "-c", "rmmod numaweave && numaweave-guest test leaks.")
 # Races need several tasks at it: the suites that have them.
 RACES = {
-    "dual-socket-cxl": ("takeover", "rounds", "update", "rebinding"),
-    "hotplug": ("hotplug",),
+    "dual-socket-cxl": ("takeover", "update", "rebinding"),
+    "hotplug": ("hotplug", "rounds"),
 }
 
 
 def items() -> list[Item]:
-    guests = []
+    first = TOPOLOGIES["debug"][0]
+    guests = [
+        on("debug", "kunit", partial(kunit, command=UNLOAD_AND_LOOK), first, is_long=False),
+        on("debug", "warning", warning, first, is_long=False),
+        on("kasan", "kunit", kunit, TOPOLOGIES["kasan"][0]),
+        on("kasan", "warning", warning, TOPOLOGIES["kasan"][0]),
+        on("kcsan", "race", race, "dual-socket-cxl"),
+    ]
     for kernel, topologies in TOPOLOGIES.items():
-        kunit_of = partial(kunit, command=UNLOAD_AND_LOOK) if kernel == "debug" else kunit
-        guests += [on(kernel, "kunit", kunit_of, topologies[0])]
-        guests += [on(kernel, "guest", end_to_end, topology) for topology in topologies]
-        guests += [on(kernel, "warning", warning, topologies[0])]
+        run = partial(end_to_end, options=OPTIONS.get(kernel, ()))
+        guests += [on(kernel, "guest", run, topology) for topology in topologies]
     for topology, suites in RACES.items():
         guests += [on("kcsan", "guest", partial(end_to_end, suites=suites), topology)]
-    return [*(build(kernel) for kernel in (*TOPOLOGIES, "kcsan")), *guests]
+    kernels = {item.needs_kernel: item.is_long for item in reversed(guests)}
+    return [*(build(kernel, kernels[kernel]) for kernel in (*TOPOLOGIES, "kcsan")), *guests]
 
 
-def build(kernel: str) -> Item:
+def build(kernel: str, is_long: bool) -> Item:
     """The kernel, unless it is there, and the modules for it."""
     run = partial(make, "test-module", f"KERNEL={kernel}")
-    return Item(f"build kernel {kernel}", run, alone=True, makes_kernel=kernel)
+    return Item(f"build kernel {kernel}", run, alone=True, makes_kernel=kernel, is_long=is_long)
 
 
 def warning(topology: str, log: Path, kernel: str) -> Result:
@@ -59,6 +68,24 @@ def warning(topology: str, log: Path, kernel: str) -> Result:
     return result
 
 
-def on(kernel: str, name: str, run: Callable[..., Result], topology: str) -> Item:
-    run = partial(run, topology, kernel=kernel)
-    return Item(f"{kernel} {name} {topology}", run, needs_builds=True, needs_kernel=kernel)
+def race(topology: str, log: Path, kernel: str) -> Result:
+    """A race is found, and is the run's failure: there is a module that does nothing else."""
+    result = Result()
+    command = ["sh", "-c", "insmod /modules/numaweave_racer.ko && sleep 30 && echo after it"]
+    done = guest(topology, ["--kernel", kernel], command, log)
+    result.check("status", differs(done.status, BROKEN))
+    found = re.search(r"BUG: KCSAN: data-race in (\w+ \[numaweave_racer\])", done.messages)
+    result.check("report", None if found else "no race is reported")
+    return result
+
+
+def on(
+    kernel: str, name: str, run: Callable[..., Result], topology: str, is_long: bool = True
+) -> Item:
+    return Item(
+        f"{name} {topology} on {kernel}",
+        partial(run, topology, kernel=kernel),
+        needs_builds=True,
+        needs_kernel=kernel,
+        is_long=is_long,
+    )

@@ -24,12 +24,16 @@ def items() -> list[Item]:
 
 
 def kunit(
-    name: str, log: Path, kernel: str = "test", command: tuple[str, ...] = ("rmmod", "numaweave")
+    name: str,
+    log: Path,
+    options: tuple[str, ...] = (),
+    kernel: str = "test",
+    command: tuple[str, ...] = ("rmmod", "numaweave"),
 ) -> Result:
     """Inserts the module where KUnit is on; its suites run then and there. `command` unloads it."""
     result = Result()
-    options = ["--kernel", kernel, "--append", "kunit.enable=1", "--load", "numaweave"]
-    done = guest(name, options, list(command), log)
+    load = ["--append", "kunit.enable=1", "--load", "numaweave"]
+    done = guest(name, ["--kernel", kernel, *options, *load], list(command), log)
     report = ktap.parse(ktap.since_init(done.console), log)
     report.count(result)
     result.check("status", f"is {done.status}" if done.status else None)
@@ -40,11 +44,18 @@ def kunit(
     return result
 
 
-def end_to_end(name: str, log: Path, kernel: str = "test", suites: tuple[str, ...] = ()) -> Result:
+def end_to_end(
+    name: str,
+    log: Path,
+    options: tuple[str, ...] = (),
+    kernel: str = "test",
+    suites: tuple[str, ...] = (),
+) -> Result:
     """All cases of the topology, or those of `suites`."""
     result = Result()
     chosen = [f"{suite}." for suite in suites]
-    done = guest(name, ["--kernel", kernel], ["numaweave-guest", "test", *chosen], log)
+    command = ["numaweave-guest", "test", *chosen]
+    done = guest(name, ["--kernel", kernel, *options], command, log)
     ktap.parse(done.output.decode(errors="replace"), log).count(result)
     if done.status and not result.failed:
         result.failed.append(f"numaweave-guest ends with status {done.status}")

@@ -52,6 +52,7 @@ class Item:
     needs_stock: bool = False
     makes_kernel: str = ""  # the checking kernel that it builds, with the modules for it
     needs_kernel: str = ""
+    is_long: bool = False  # left out unless it is named, or all are asked for
 
     @property
     def log(self) -> Path:
