@@ -77,15 +77,18 @@ class Session:
 
 
 def scenarios(kernels: list[str]) -> list[Scenario]:
-    """All at once first, as that finds most; then each part alone. Every topology in turn."""
+    """All at once first, on each kernel, as that finds most; then each part alone, on one
+    kernel after the other. Every topology in turn."""
     hotplug = {
         name: any(node.hotplug_mb for node in topology.load(name, FOLDER).nodes)
         for name in TOPOLOGIES
     }
+    groups = [(kernel, (ALL,)) for kernel in kernels]
+    groups += [(kernel, (WRITES, *PARTS)) for kernel in kernels]
     return [
         Scenario(kernel, name, part)
-        for part in (ALL, WRITES, *PARTS)
-        for kernel in kernels
+        for kernel, parts in groups
+        for part in parts
         for name in TOPOLOGIES
         if part != "memory" or hotplug[name]
     ]
