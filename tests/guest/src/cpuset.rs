@@ -36,9 +36,24 @@ impl Cpuset {
         file::write(self.directory.join("cpuset.mems"), list(nodes))
     }
 
-    /// Its directory.
-    pub(crate) fn directory(&self) -> &Path {
-        &self.directory
+    /// The options of `place` for a policy of `nodes` within it.
+    pub(crate) fn options<'a>(
+        &'a self,
+        owner: &'a str,
+        meaning: &'a str,
+        nodes: &'a str,
+    ) -> Result<[&'a str; 8]> {
+        let group = self.directory.to_str().context("a path that is no text")?;
+        Ok([
+            "--cgroup",
+            group,
+            "--policy",
+            owner,
+            "--meaning",
+            meaning,
+            "--nodes",
+            nodes,
+        ])
     }
 }
 

@@ -3,7 +3,6 @@
 //! The nodes of a policy change, or go, while it is in use: the takeover goes on with what is left.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::thread::{self, ScopedJoinHandle};
 
 use anyhow::{anyhow, ensure, Context, Result};
@@ -47,24 +46,6 @@ fn restrictions(nodes: &BTreeSet<u32>) -> [BTreeSet<u32>; 2] {
     ]
 }
 
-fn text(path: &Path) -> Result<&str> {
-    path.to_str().context("a path that is no text")
-}
-
-/// The options for a policy of all `nodes` in a group.
-fn options<'a>(group: &'a str, owner: &'a str, meaning: &'a str, nodes: &'a str) -> [&'a str; 8] {
-    [
-        "--cgroup",
-        group,
-        "--policy",
-        owner,
-        "--meaning",
-        meaning,
-        "--nodes",
-        nodes,
-    ]
-}
-
 /// A task in a cpuset goes by the weights of the nodes that are left to it.
 fn cpuset(bench: &mut Bench<'_>) -> Result<()> {
     let takeover = Takeover::load("")?;
@@ -72,10 +53,9 @@ fn cpuset(bench: &mut Bench<'_>) -> Result<()> {
     let nodes = list(&bench.machine.memory);
     for allowed in restrictions(&bench.machine.memory) {
         let cpuset = Cpuset::new(&allowed)?;
-        let group = text(cpuset.directory())?;
         for owner in OWNERS {
             for meaning in MEANINGS {
-                let options = options(group, owner, meaning, &nodes);
+                let options = cpuset.options(owner, meaning, &nodes)?;
                 takeover::expect(&takeover, &of(&weights, &allowed), CYCLES, &options)?;
             }
         }
@@ -95,7 +75,7 @@ fn cpuset_changes(bench: &mut Bench<'_>) -> Result<()> {
         for owner in OWNERS {
             for meaning in MEANINGS {
                 let cpuset = Cpuset::new(all)?;
-                let options = options(text(cpuset.directory())?, owner, meaning, &nodes);
+                let options = cpuset.options(owner, meaning, &nodes)?;
                 let change = || cpuset.set(&allowed);
                 let placement = workload::run_in_halves(pages, &options, change)?;
                 let later = placement.order.get(placement.order.len() / 2..);
@@ -115,11 +95,10 @@ fn cpuset_storm(bench: &mut Bench<'_>) -> Result<()> {
     let all = &bench.machine.memory;
     let nodes = list(all);
     let cpuset = Cpuset::new(all)?;
-    let group = text(cpuset.directory())?;
     thread::scope(|scope| {
         let place = |owner: &'static str, meaning: &'static str| {
-            let nodes = &nodes;
-            scope.spawn(move || workload::run_alone(PAGES, &options(group, owner, meaning, nodes)))
+            let (cpuset, nodes) = (&cpuset, &nodes);
+            scope.spawn(move || workload::run_alone(PAGES, &cpuset.options(owner, meaning, nodes)?))
         };
         let workers: Vec<_> = MEANINGS
             .into_iter()

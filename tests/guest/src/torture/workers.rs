@@ -130,23 +130,13 @@ fn under_cpuset(stop: &AtomicBool, machine: &Machine, rng: &mut Rng) -> Result<u
 
     let all = &machine.memory;
     let cpuset = Cpuset::new(all)?;
-    let group = cpuset.directory().to_str().context("a path is no text")?;
     let nodes = list(all);
     let mut done = 0;
     while done == 0 || !stop.load(Ordering::Relaxed) {
         let owner = if rng.bool() { "task" } else { "mapping" };
         let meaning = rng.choice(["remapped", "static", "relative"]);
         let meaning = meaning.context("nothing to choose")?;
-        let options = [
-            "--cgroup",
-            group,
-            "--policy",
-            owner,
-            "--meaning",
-            meaning,
-            "--nodes",
-            &nodes,
-        ];
+        let options = cpuset.options(owner, meaning, &nodes)?;
         let left: BTreeSet<u32> = all.iter().copied().filter(|_| rng.bool()).collect();
         let change = || {
             if left.is_empty() {
