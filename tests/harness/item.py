@@ -85,10 +85,12 @@ class GuestRun:
     console: str
 
 
-def guest(topology: str, options: list[str], command: list[str], log: Path) -> GuestRun:
+def guest(
+    topology: str, options: list[str], command: list[str], log: Path, seconds: float = GUEST_SECONDS
+) -> GuestRun:
     """Runs one guest to its end; all it said goes into `log` and beside it."""
     console = log.with_suffix(".console")
-    seconds = GUEST_SECONDS * TIMEOUT_SCALE
+    seconds *= TIMEOUT_SCALE
     args = [
         *vm("--topology", topology, "--console", str(console), "--timeout", f"{seconds:g}"),
         *options,
