@@ -30,8 +30,6 @@ pub(super) struct Monitor {
     last: u64,
     /// The answer to it.
     answer: Option<Value>,
-    /// Whether QEMU has met something that is no command.
-    is_confused: bool,
 }
 
 impl Monitor {
@@ -60,21 +58,12 @@ impl Monitor {
             deleted: Vec::new(),
             last: 0,
             answer: None,
-            is_confused: false,
         };
-        // Until the port was raw it has sent QEMU's greeting back.
-        let answer = wait_for("QEMU's monitor", || {
-            monitor.is_confused = false;
-            monitor.send("qmp_capabilities", &json!({}))?;
-            wait_for("an answer", || {
-                monitor.receive()?;
-                let answer = monitor.answer.take();
-                Ok(match answer {
-                    None if !monitor.is_confused => Err("nothing".to_owned()),
-                    answer => Ok(answer.ok_or_else(|| "it does not understand".to_owned())),
-                })
-            })
-        })?;
+        // Until the port was raw it has sent QEMU's greeting back, perhaps not all of it: QEMU forgets
+        // what has begun at a byte that no text has.
+        monitor.write(&[0xff])?;
+        monitor.send("qmp_capabilities", &json!({}))?;
+        let answer = monitor.answer_to("qmp_capabilities")?;
         // Another connection may have done so before.
         let error = answer.pointer("/error/class").and_then(Value::as_str);
         ensure!(
@@ -115,10 +104,7 @@ impl Monitor {
     /// Has QEMU do `command`.
     fn execute(&mut self, command: &str, arguments: &Value) -> Result<()> {
         self.send(command, arguments)?;
-        let answer = wait_for(&format!("QEMU's answer to {command}"), || {
-            self.receive()?;
-            Ok(self.answer.take().ok_or_else(|| "nothing".to_owned()))
-        })?;
+        let answer = self.answer_to(command)?;
         if let Some(error) = answer.get("error") {
             bail!("QEMU refuses {command} {arguments}: {error}");
         }
@@ -129,9 +115,21 @@ impl Monitor {
         self.last += 1;
         self.answer = None;
         let line = json!({ "execute": command, "arguments": arguments, "id": self.last });
+        self.write(format!("{line}\n").as_bytes())
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<()> {
         self.port
-            .write_all(format!("{line}\n").as_bytes())
+            .write_all(bytes)
             .with_context(|| format!("cannot write to {PORT}"))
+    }
+
+    /// Waits for the answer to the `command` that was sent last.
+    fn answer_to(&mut self, command: &str) -> Result<Value> {
+        wait_for(&format!("QEMU's answer to {command}"), || {
+            self.receive()?;
+            Ok(self.answer.take().ok_or_else(|| "nothing".to_owned()))
+        })
     }
 
     /// Takes in what QEMU has said.
@@ -156,8 +154,6 @@ impl Monitor {
                 self.deleted.extend(id.map(str::to_owned));
             } else if said.get("id").and_then(Value::as_u64) == Some(self.last) {
                 self.answer = Some(said);
-            } else if said.get("error").is_some() && said.get("id").is_none() {
-                self.is_confused = true;
             }
         }
         Ok(())
