@@ -18,7 +18,7 @@ from .item import GUEST_SECONDS, TOP, Item, Result, guest
 MACHINE = TOP / "tests/topologies/faults.toml"
 KERNEL = "debug"
 # And how long each may take. Loading a module a thousand times is left to test-all.
-SUITES = {"faults": GUEST_SECONDS, "faults_load": 4 * GUEST_SECONDS}
+SUITES = {"faults": 2 * GUEST_SECONDS, "faults_load": 4 * GUEST_SECONDS}
 
 
 def items() -> list[Item]:
