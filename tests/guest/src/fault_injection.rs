@@ -37,6 +37,8 @@ pub(crate) enum Victim {
     Loader,
     /// Those of the calling thread, but for the probes'.
     Leaver,
+    /// Those of the calling thread, but for those that take a live patch off its functions.
+    Unpatcher,
     /// Those of the calling thread with numaweave among the callers.
     CallerInModule,
     /// Those of the kernel's workers with numaweave among the callers.
@@ -74,11 +76,11 @@ impl Injection {
     /// That is kmemleak, which has a pool to fall back on for its own records. Where probes are put in
     /// place or taken away it is these instead: Linux 7.2 does not get over a fault there. A graph
     /// probe that could not be registered can never be again (`register_ftrace_graph()` keeps its
-    /// flag), and others end in a `WARN_ON()`.
+    /// flag), and others end in a `WARN_ON()`. So does one where a live patch is taken off a function.
     pub(crate) fn new(victim: Victim) -> Result<Self> {
         let functions = functions()?;
         let (start, end) = match victim {
-            Victim::Caller | Victim::Leaver => (0, u64::MAX),
+            Victim::Caller | Victim::Leaver | Victim::Unpatcher => (0, u64::MAX),
             Victim::Loader => functions.init,
             Victim::CallerInModule | Victim::WorkersInModule => {
                 Symbols::read()?.module("numaweave")?
@@ -86,6 +88,7 @@ impl Injection {
         };
         let reject = match victim {
             Victim::Loader | Victim::Leaver => functions.probes,
+            Victim::Unpatcher => functions.unpatching,
             _ => functions.kmemleak,
         };
         for kind in KINDS {
@@ -219,6 +222,8 @@ struct Functions {
     init: (u64, u64),
     /// From graph tracing to fprobes, which are compiled one after another.
     probes: (u64, u64),
+    /// What takes a live patch off its functions.
+    unpatching: (u64, u64),
 }
 
 fn functions() -> Result<Functions> {
@@ -237,10 +242,12 @@ fn functions() -> Result<Functions> {
     );
     let kmemleak = symbols.function("__alloc_object")?;
     let init = symbols.function("do_init_module")?;
+    let unpatching = symbols.function("__klp_unpatch_object")?;
     Ok(*FUNCTIONS.get_or_init(|| Functions {
         kmemleak,
         init,
         probes,
+        unpatching,
     }))
 }
 

@@ -294,7 +294,7 @@ fn takeover_goes(bench: &mut Bench<'_>) -> Result<()> {
     provider.write(&node, "0")?;
     Operation::new(
         "the takeover is disabled",
-        Victim::Leaver,
+        Victim::Unpatcher,
         takeover::begin_disable,
         || {
             patch.take().context("it is not there")?.unload_disabled()?;
