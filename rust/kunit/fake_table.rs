@@ -57,6 +57,14 @@ impl Fake {
         self.weights.iter().all(|slot| slot.get() == weight)
     }
 
+    /// Returns whether `node` has `weight`, and all others have [`KERNEL`].
+    pub(super) fn holds_but_for(&self, node: NodeId, weight: u8) -> bool {
+        NodeId::all().all(|other| {
+            let expected = if other == node { weight } else { KERNEL };
+            self.read(other) == Some(expected)
+        })
+    }
+
     /// Does what an administrator's write of a weight does.
     pub(super) fn write(&self, node: NodeId, weight: u8) {
         if let Some(slot) = self.weights.get(node.index()) {
