@@ -177,6 +177,7 @@ impl<T: KernelTable> Publisher<T> {
     /// Makes the kernel compute the weights, which the takeover has it do as we want them.
     fn adopt(&mut self) -> Result<bool> {
         let is_first = self.baseline_auto.is_none();
+        self.turn_on_again()?;
         self.remember()?;
         let Some(table) = &self.table else {
             return Ok(false);
@@ -209,6 +210,18 @@ impl<T: KernelTable> Publisher<T> {
             row.left = row.wanted;
         }
         Ok(!auto || differs)
+    }
+
+    /// Has the kernel compute the weights where an administrator had it do so, and a write of ours came
+    /// after his: what is in the table is then ours, and not to be remembered as what was there.
+    fn turn_on_again(&self) -> Result {
+        let is_blank = |row: &Row| row.left.is_none() && row.baseline.is_none();
+        match (&self.table, self.baseline_auto) {
+            (Some(table), Some(true)) if self.rows.iter().all(is_blank) && !table.auto()? => {
+                table.set_auto()
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Turns an automatic table with our weights into a manual one.
