@@ -95,6 +95,8 @@ pub(crate) struct Publisher<T> {
     baseline_auto: Option<bool>,
     /// Whether the table is automatic with our weights, which the takeover makes the kernel compute.
     adopted: bool,
+    /// Whether the last examination has found that an administrator ended that.
+    ended: bool,
     /// Whether the takeover was attached when we last looked at our table. What an administrator
     /// writes is then left to [`Publisher::examine()`].
     takeover: bool,
@@ -109,6 +111,7 @@ impl<T: KernelTable> Publisher<T> {
             table,
             baseline_auto: None,
             adopted: false,
+            ended: false,
             takeover: false,
             rows: alloc::filled(Row::default(), usize::from(nr_node_ids()))?,
         })
@@ -182,8 +185,8 @@ impl<T: KernelTable> Publisher<T> {
         let Some(table) = &self.table else {
             return Ok(false);
         };
-        if self.adopted && !table.auto()? {
-            // Somebody has just ended it.
+        if self.adopted && !self.ended && !table.auto()? {
+            // Somebody has ended it since we looked.
             return Ok(false);
         }
         let mut differs = false;

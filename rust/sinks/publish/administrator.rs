@@ -93,6 +93,7 @@ impl<T: KernelTable> Publisher<T> {
                 }
             }
         });
+        self.ended = ended;
         if turned_on {
             self.forget();
             self.adopted = false;
@@ -104,7 +105,8 @@ impl<T: KernelTable> Publisher<T> {
                 row.baseline = row.foreign.or(row.baseline).or(row.present);
                 row.left = row.present;
             }
-            // An automatic table is then one that we turned on again since.
+            // An automatic table is then one that we turned on again since, or that he ended after our
+            // look.
             self.adopted &= auto;
             self.baseline_auto = Some(false);
         }
