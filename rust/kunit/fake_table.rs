@@ -6,6 +6,7 @@ use crate::{
     kernel_ext::{
         alloc,
         node::{nr_node_ids, NodeId},
+        table_writes::Written,
     },
     sinks::publish::KernelTable,
 };
@@ -24,6 +25,8 @@ pub(super) struct Fake {
     pub(super) budget: Cell<u32>,
     /// Writes that succeeded.
     pub(super) writes: Cell<u32>,
+    /// What an administrator will write, and how many reads and writes of ours come before.
+    pub(super) intrusion: Cell<Option<(u32, Written)>>,
 }
 
 impl Fake {
@@ -42,7 +45,35 @@ impl Fake {
             weights,
             budget: Cell::new(u32::MAX),
             writes: Cell::new(0),
+            intrusion: Cell::new(None),
         })
+    }
+
+    /// Lets the administrator write if it is his turn.
+    fn yield_turn(&self) {
+        match self.intrusion.take() {
+            Some((0, written)) => self.intrude(written),
+            Some((steps, written)) => {
+                self.intrusion.set(Some((steps.saturating_sub(1), written)));
+            }
+            None => {}
+        }
+    }
+
+    /// Does what an administrator's write does.
+    pub(super) fn intrude(&self, written: Written) {
+        match written {
+            Written::Auto(true) if !self.auto.get() => self.compute(),
+            Written::Auto(auto) => self.auto.set(auto),
+            Written::Weight(node, weight) => self.write(node, weight),
+        }
+    }
+
+    fn compute(&self) {
+        for slot in &self.weights {
+            slot.set(self.computed.get());
+        }
+        self.auto.set(true);
     }
 
     fn spend(&self) -> Result {
@@ -81,29 +112,31 @@ impl Fake {
 
 impl KernelTable for &Fake {
     fn auto(&self) -> Result<bool> {
+        self.yield_turn();
         Ok(self.auto.get())
     }
 
     fn set_auto(&self) -> Result {
+        self.yield_turn();
         self.spend()?;
-        for slot in &self.weights {
-            slot.set(self.computed.get());
-        }
-        self.auto.set(true);
+        self.compute();
         Ok(())
     }
 
     fn set_manual(&self) -> Result {
+        self.yield_turn();
         self.spend()?;
         self.auto.set(false);
         Ok(())
     }
 
     fn weight(&self, node: NodeId) -> Result<Option<u8>> {
+        self.yield_turn();
         Ok(self.read(node))
     }
 
     fn set_weight(&self, node: NodeId, weight: u8) -> Result {
+        self.yield_turn();
         self.spend()?;
         self.write(node, weight);
         Ok(())

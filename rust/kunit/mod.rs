@@ -6,6 +6,7 @@
 //! only there does `assert!` speak to KUnit. No lock is held across an assertion, as a failure ends
 //! the thread without unwinding.
 
+mod administrator;
 mod fake_table;
 mod hmat;
 mod initiators;

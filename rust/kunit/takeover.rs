@@ -242,36 +242,6 @@ mod tests {
         Ok(())
     }
 
-    #[test]
-    fn what_came_after_a_write_to_auto_is_not_given_back() -> Result {
-        let fake = Fake::new()?;
-        let mut publisher = Publisher::new(Some(&fake))?;
-        let table = adopt(&mut publisher, &fake, OURS)?;
-        (&fake).set_manual()?;
-        publisher.examine(&table, |each| each(Written::Auto(false)))?;
-        let by_hand = ours(true, false, ADMIN)?;
-        publisher.publish(&by_hand)?;
-        fake.computed.set(ADMIN);
-        // Between the look and what is written.
-        publisher.examine(&by_hand, nothing)?;
-        (&fake).set_auto()?;
-        publisher.publish(&by_hand)?;
-        assert!(!fake.auto.get());
-
-        let foreign = publisher.examine(&by_hand, |each| each(Written::Auto(true)))?;
-        assert!(foreign == Some(Foreign::Auto));
-        let table = adopt(&mut publisher, &fake, OURS)?;
-        assert!(fake.auto.get());
-        assert!(fake.holds(OURS));
-        (&fake).set_manual()?;
-        let foreign = publisher.examine(&table, |each| each(Written::Auto(false)))?;
-        assert!(foreign == Some(Foreign::Weights));
-        publisher.withdraw()?;
-        assert!(!fake.auto.get());
-        assert!(fake.holds(OURS));
-        Ok(())
-    }
-
     /// Collects what `writes` hands out.
     fn taken(writes: &Writes) -> Result<KVec<Written>> {
         let mut taken = alloc::with_capacity(4)?;
