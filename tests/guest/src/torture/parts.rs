@@ -420,6 +420,7 @@ fn churn(site: &Site<'_>, rng: &mut Rng) -> Result<()> {
 
 fn flip_ftrace(site: &Site<'_>, rng: &mut Rng) -> Result<()> {
     for _ in 0..6 {
+        let held = site.hold_ftrace();
         match file::try_write(ftrace::ENABLED, "0") {
             Ok(_) => site.change(),
             // A livepatch needs it.
@@ -428,6 +429,7 @@ fn flip_ftrace(site: &Site<'_>, rng: &mut Rng) -> Result<()> {
         }
         pause(rng);
         file::write(ftrace::ENABLED, "1")?;
+        drop(held);
         pause(rng);
     }
     Ok(())
@@ -440,6 +442,7 @@ fn rival(site: &Site<'_>, rng: &mut Rng) -> Result<()> {
             Ok(module) => {
                 site.change();
                 pause(rng);
+                let _held = site.hold_ftrace();
                 module.unload()?;
             }
             Err(error) if module::errno(&error) == Some(nix::errno::Errno::EBUSY) => site.refuse(),

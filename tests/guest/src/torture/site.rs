@@ -27,6 +27,10 @@ pub(super) struct Site<'a> {
     pub(super) churn: bool,
     model: Mutex<Model>,
     pub(super) patch: Mutex<Option<Patch>>,
+    /// Held while ftrace is off, and while a kprobe is removed from a function: removed while ftrace is
+    /// off it leaves a flag there that Linux 7.2 takes for a fault of its own once nothing is traced
+    /// any more, and ftrace is off for good.
+    ftrace: Mutex<()>,
     changes: AtomicU64,
     refused: AtomicU64,
 }
@@ -44,6 +48,7 @@ impl<'a> Site<'a> {
             churn,
             model: Mutex::new(model),
             patch: Mutex::new(None),
+            ftrace: Mutex::new(()),
             changes: AtomicU64::new(0),
             refused: AtomicU64::new(0),
         }
@@ -61,6 +66,10 @@ impl<'a> Site<'a> {
     pub(super) fn take_patch(&self) -> Option<Patch> {
         let mut patch = self.patch.lock().unwrap_or_else(PoisonError::into_inner);
         patch.take()
+    }
+
+    pub(super) fn hold_ftrace(&self) -> MutexGuard<'_, ()> {
+        self.ftrace.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn into_model(self) -> Model {
