@@ -10,9 +10,10 @@ from pathlib import Path
 
 from guest.runner import BROKEN
 
+from . import firmware
 from .builds import make
 from .guests import end_to_end, kunit
-from .item import Item, Result, guest
+from .item import GUEST_SECONDS, Item, Result, guest
 from .runner import differs, provoke
 
 # Each is some times slower than the test kernel, so that not every topology has its turn: the
@@ -23,6 +24,7 @@ TOPOLOGIES = {
 }
 # `debug` holds a kobject for seconds after its end, which is waiting for the most part.
 OPTIONS = {"debug": ("--icount",)}
+SECONDS = 3 * GUEST_SECONDS
 # What the KUnit suites lose shows where there is kmemleak.
 UNLOAD_AND_LOOK = ("sh", "-c", "rmmod numaweave && numaweave-guest test leaks.")
 # Races need several tasks at it: the suites that have them.
@@ -42,10 +44,12 @@ def items() -> list[Item]:
         on("kcsan", "race", race, "dual-socket-cxl"),
     ]
     for kernel, topologies in TOPOLOGIES.items():
-        run = partial(end_to_end, options=OPTIONS.get(kernel, ()))
+        run = partial(end_to_end, options=OPTIONS.get(kernel, ()), seconds=SECONDS)
         guests += [on(kernel, "guest", run, topology) for topology in topologies]
     for topology, suites in RACES.items():
-        guests += [on("kcsan", "guest", partial(end_to_end, suites=suites), topology)]
+        run = partial(end_to_end, suites=suites, seconds=SECONDS)
+        guests += [on("kcsan", "guest", run, topology)]
+    guests += firmware.items_on("debug", OPTIONS["debug"])
     kernels = {item.needs_kernel: item.is_long for item in reversed(guests)}
     return [*(build(kernel, kernels[kernel]) for kernel in (*TOPOLOGIES, "kcsan")), *guests]
 

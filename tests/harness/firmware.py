@@ -32,12 +32,26 @@ def items() -> list[Item]:
     ]
 
 
-def run(firmware: Firmware, log: Path) -> Result:
+def items_on(kernel: str, options: tuple[str, ...]) -> list[Item]:
+    """The same on one of the kernels that check, when all items are asked for."""
+    return [
+        Item(
+            f"firmware {firmware.name} on {kernel}",
+            partial(run, firmware, options=("--kernel", kernel, *options)),
+            needs_builds=True,
+            needs_kernel=kernel,
+            is_long=True,
+        )
+        for firmware in firmwares()
+    ]
+
+
+def run(firmware: Firmware, log: Path, options: tuple[str, ...] = ()) -> Result:
     result = Result()
     with tempfile.TemporaryDirectory(prefix="numaweave-firmware-") as folder:
         expected = Path(folder) / "firmware.json"
         expected.write_text(json.dumps(expectation(firmware)) + "\n")
-        options = ["--copy", str(expected)]
+        options = [*options, "--copy", str(expected)]
         for number, table in enumerate(firmware.tables):
             file = Path(folder) / f"table{number}.bin"
             file.write_bytes(table)

@@ -9,7 +9,7 @@ from pathlib import Path
 from guest import topology
 
 from . import ktap
-from .item import Item, Result, guest
+from .item import GUEST_SECONDS, Item, Result, guest
 from .topologies import FOLDER, names
 
 
@@ -50,12 +50,13 @@ def end_to_end(
     options: tuple[str, ...] = (),
     kernel: str = "test",
     suites: tuple[str, ...] = (),
+    seconds: float = GUEST_SECONDS,
 ) -> Result:
     """All cases of the topology, or those of `suites`."""
     result = Result()
     chosen = [f"{suite}." for suite in suites]
     command = ["numaweave-guest", "test", *chosen]
-    done = guest(name, ["--kernel", kernel, *options], command, log)
+    done = guest(name, ["--kernel", kernel, *options], command, log, seconds)
     ktap.parse(done.output.decode(errors="replace"), log).count(result)
     if done.status and not result.failed:
         result.failed.append(f"numaweave-guest ends with status {done.status}")
