@@ -33,6 +33,22 @@ RACES = {
     "hotplug": ("hotplug", "rounds"),
 }
 
+# What the kernels are for, done on purpose: after which more is needed to have it found, and how
+# that is told.
+FAULTS = (
+    ("debug", "leak"),
+    ("debug", "inversion"),
+    ("kasan", "use_after_free"),
+    ("kcsan", "race"),
+)
+LOOK = {"leak": "numaweave-guest test leaks.", "race": "sleep 30"}
+FOUND = {
+    "leak": r"# unreferenced object [^#]*(?:\n *#.*)*\[numaweave_culprit\]",
+    "inversion": r"WARNING: possible circular locking dependency detected",
+    "use_after_free": r"BUG: KASAN: slab-use-after-free in .*\[numaweave_culprit\]",
+    "race": r"BUG: KCSAN: data-race in \w+ \[numaweave_culprit\]",
+}
+
 
 def items() -> list[Item]:
     first = TOPOLOGIES["debug"][0]
@@ -41,8 +57,11 @@ def items() -> list[Item]:
         on("debug", "warning", warning, first, is_long=False),
         on("kasan", "kunit", kunit, TOPOLOGIES["kasan"][0]),
         on("kasan", "warning", warning, TOPOLOGIES["kasan"][0]),
-        on("kcsan", "race", race, "dual-socket-cxl"),
     ]
+    for kernel, guilty_of in FAULTS:
+        run = partial(fault, guilty_of=guilty_of)
+        name = guilty_of.replace("_", "-")
+        guests += [on(kernel, name, run, first, is_long=kernel != "debug")]
     for kernel, topologies in TOPOLOGIES.items():
         run = partial(end_to_end, options=OPTIONS.get(kernel, ()), seconds=SECONDS)
         guests += [on(kernel, "guest", run, topology) for topology in topologies]
@@ -72,14 +91,16 @@ def warning(topology: str, log: Path, kernel: str) -> Result:
     return result
 
 
-def race(topology: str, log: Path, kernel: str) -> Result:
-    """A race is found, and is the run's failure: there is a module that does nothing else."""
+def fault(topology: str, log: Path, kernel: str, guilty_of: str) -> Result:
+    """What a module does on purpose is found, and is the run's failure."""
     result = Result()
-    command = ["sh", "-c", "insmod /modules/numaweave_racer.ko && sleep 30 && echo after it"]
+    load = f"insmod /modules/numaweave_culprit.ko guilty_of={guilty_of}"
+    command = ["sh", "-c", f"{load} && {LOOK.get(guilty_of, 'true')}"]
     done = guest(topology, ["--kernel", kernel], command, log)
     result.check("status", differs(done.status, BROKEN))
-    found = re.search(r"BUG: KCSAN: data-race in (\w+ \[numaweave_racer\])", done.messages)
-    result.check("report", None if found else "no race is reported")
+    said = done.output.decode(errors="replace") + done.console
+    found = re.search(FOUND[guilty_of], said.replace("\r", ""))
+    result.check("report", None if found else "nothing is reported")
     return result
 
 
