@@ -52,6 +52,7 @@ use crate::{
         firmware, hmat,
         hook::{Hook, HookStatus},
         kernel_table::KernelTableWatch,
+        writes::Writes,
     },
 };
 use kernel::{
@@ -80,6 +81,8 @@ pub(crate) struct Provider {
     hook: Mutex<Option<Arc<Hook>>>,
     #[pin]
     kernel_table_watch: Mutex<Option<KernelTableWatch>>,
+    /// Writes to the kernel's table that were seen and not yet taken.
+    writes: Writes,
     /// Decisions for each node id, and after them those that no schedule was cached for.
     decisions: Counters,
     #[pin]
@@ -137,6 +140,7 @@ impl Provider {
                 publisher <- new_mutex!(publisher, "numaweave::publisher"),
                 hook <- new_mutex!(None, "numaweave::hook"),
                 kernel_table_watch <- new_mutex!(None, "numaweave::kernel_table_watch"),
+                writes: Writes::new()?,
                 decisions: Counters::new(usize::from(nr_node_ids()).saturating_add(1))?,
                 requests <- Requests::new(),
                 work <- new_work!("numaweave::schedules"),
@@ -241,11 +245,10 @@ impl Provider {
         Some(changes)
     }
 
-    /// Hands the writes to the kernel's table that were seen to `each`, and forgets them.
+    /// Hands the writes to the kernel's table that were seen to `each`, and forgets them. Called with
+    /// `publisher` locked.
     fn take_writes(&self, each: &mut dyn FnMut(Written)) {
-        if let Some(watch) = &*self.kernel_table_watch.lock() {
-            watch.writes().take(each);
-        }
+        self.writes.take(each);
     }
 
     /// Brings the kernel's table in line with the newest one of ours. Returns whether that took a
@@ -377,6 +380,11 @@ impl Provider {
             .lock()
             .as_ref()
             .map_or(HookStatus::Absent, |hook| hook.status())
+    }
+
+    /// Returns the writes to the kernel's table that were seen.
+    pub(crate) fn writes(&self) -> &Writes {
+        &self.writes
     }
 
     /// Returns the faces in sysfs.

@@ -5,7 +5,6 @@
 //! With the takeover the kernel's files are a face of ours: a weight written there is a weight
 //! written by hand. The handler notes what is written and queues work, which takes it from here.
 
-use super::writes::Writes;
 use crate::{
     kernel_ext::{
         table_writes::{WriteHandler, Written},
@@ -25,7 +24,6 @@ use kernel::{
 #[pin_data]
 struct Look {
     provider: Arc<Provider>,
-    writes: Writes,
     #[pin]
     work: Work<Self>,
 }
@@ -48,7 +46,7 @@ struct Queue(Arc<Look>);
 
 impl WriteHandler for Queue {
     fn written(&self, written: Written) {
-        self.0.writes.put(written, || {
+        self.0.provider.writes().put(written, || {
             // If it is queued already, it will see this write too.
             let _ = workqueue::system_long().enqueue(self.0.clone());
         });
@@ -69,7 +67,7 @@ impl Drop for Flush {
 pub(crate) struct KernelTableWatch {
     // Dropped in this order: no write is seen any more, then those that were are worked off.
     _watch: Watch<Queue>,
-    flush: Flush,
+    _flush: Flush,
 }
 
 impl KernelTableWatch {
@@ -80,25 +78,17 @@ impl KernelTableWatch {
     /// `ENOMEM`, `ENOENT` where the kernel has no table, and where its functions cannot be probed the
     /// errors of fprobe.
     pub(crate) fn install(provider: Arc<Provider>) -> Result<Self> {
-        let writes = Writes::new()?;
         let look = Arc::pin_init(
             pin_init!(Look {
                 provider,
-                writes,
                 work <- new_work!("numaweave::look"),
             }),
             GFP_KERNEL,
         )?;
         let watch = look.provider.watch_kernel_table(Queue(look.clone()))?;
-        let flush = Flush(look);
         Ok(Self {
             _watch: watch,
-            flush,
+            _flush: Flush(look),
         })
-    }
-
-    /// Returns what is written.
-    pub(crate) fn writes(&self) -> &Writes {
-        &self.flush.0.writes
     }
 }
