@@ -25,6 +25,8 @@ pub(super) struct Fake {
     pub(super) budget: Cell<u32>,
     /// Writes that succeeded.
     pub(super) writes: Cell<u32>,
+    /// A node that has no row for now.
+    pub(super) away: Cell<Option<NodeId>>,
     /// What an administrator will write, and how many reads and writes of ours come before.
     pub(super) intrusion: Cell<Option<(u32, Written)>>,
 }
@@ -45,6 +47,7 @@ impl Fake {
             weights,
             budget: Cell::new(u32::MAX),
             writes: Cell::new(0),
+            away: Cell::new(None),
             intrusion: Cell::new(None),
         })
     }
@@ -98,10 +101,15 @@ impl Fake {
 
     /// Does what an administrator's write of a weight does.
     pub(super) fn write(&self, node: NodeId, weight: u8) {
+        self.set(node, weight);
+        self.auto.set(false);
+    }
+
+    /// Puts `weight` into the row of `node`.
+    pub(super) fn set(&self, node: NodeId, weight: u8) {
         if let Some(slot) = self.weights.get(node.index()) {
             slot.set(weight);
         }
-        self.auto.set(false);
     }
 
     /// Returns the weight of `node`.
@@ -132,7 +140,7 @@ impl KernelTable for &Fake {
 
     fn weight(&self, node: NodeId) -> Result<Option<u8>> {
         self.yield_turn();
-        Ok(self.read(node))
+        Ok(self.read(node).filter(|_| self.away.get() != Some(node)))
     }
 
     fn set_weight(&self, node: NodeId, weight: u8) -> Result {

@@ -15,4 +15,6 @@ mod policy;
 mod provider;
 mod publish;
 mod schedules;
+mod sequences;
+mod stand_in;
 mod takeover;

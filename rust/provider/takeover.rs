@@ -55,6 +55,8 @@ impl Provider {
     }
 
     fn attach(&self) -> Result {
+        // What was written long before is to be told from what the first publication makes of it.
+        self.publisher.lock().look(|each| self.take_writes(each))?;
         self.update(|state, _| state.attach_takeover())?;
         // The first publication may have overwritten what was written just before.
         self.kernel_table_written();

@@ -78,6 +78,15 @@ struct Row {
     foreign: Option<u8>,
     /// The weight found at the last examination.
     present: Option<u8>,
+    /// The weight that an administrator was seen to write of late.
+    told: Option<u8>,
+}
+
+/// What an administrator was seen to do with `auto`: the one, and then the other.
+#[derive(Clone, Copy, Debug, Default)]
+struct TurnedAuto {
+    on: bool,
+    off: bool,
 }
 
 /// What our table asks for.
@@ -97,6 +106,16 @@ pub(crate) struct Publisher<T> {
     adopted: bool,
     /// Whether the last examination has found that an administrator ended that.
     ended: bool,
+    /// Whether the table was automatic by itself with our weights, so that nothing was written.
+    agreed: bool,
+    /// What an administrator was seen to do with the table's `auto` of late.
+    told: TurnedAuto,
+    /// Whether that may have been before what we wrote as we gave the table back.
+    gave_back: bool,
+    /// Whether the takeover has just gone, so that what the kernel has computed is ours.
+    detached: bool,
+    /// Whether there was an examination since the takeover was attached.
+    examined: bool,
     /// Whether the takeover was attached when we last looked at our table. What an administrator
     /// writes is then left to [`Publisher::examine()`].
     takeover: bool,
@@ -112,6 +131,11 @@ impl<T: KernelTable> Publisher<T> {
             baseline_auto: None,
             adopted: false,
             ended: false,
+            agreed: false,
+            told: TurnedAuto::default(),
+            gave_back: false,
+            detached: false,
+            examined: false,
             takeover: false,
             rows: alloc::filled(Row::default(), usize::from(nr_node_ids()))?,
         })
@@ -126,12 +150,17 @@ impl<T: KernelTable> Publisher<T> {
     pub(crate) fn publish(&mut self, ours: &RcuCell<Table>) -> Result<bool> {
         let wish = self.note_wanted(ours);
         if !wish.publish {
-            self.withdraw()
-        } else if wish.computed {
-            self.adopt()
-        } else {
-            self.write()
+            return self.withdraw();
         }
+        let wrote = if wish.computed {
+            self.adopt()?
+        } else {
+            self.write()?
+        };
+        // It has been taken for ours, or is known to be his.
+        self.gave_back = false;
+        self.forget_told();
+        Ok(wrote)
     }
 
     /// Returns the kernel's table, if there is one.
@@ -157,7 +186,9 @@ impl<T: KernelTable> Publisher<T> {
     fn note_wanted(&mut self, ours: &RcuCell<Table>) -> Wish {
         let guard = rcu::read_lock();
         let ours = ours.load(&guard);
+        self.detached |= self.takeover && !ours.takeover;
         self.takeover = ours.takeover;
+        self.examined &= ours.takeover;
         for (node, row) in NodeId::all().zip(self.rows.iter_mut()) {
             // The kernel divides by sums of weights: it never gets a 0.
             row.wanted = ours.row(node).map(|row| row.weight.max(1));
@@ -174,6 +205,14 @@ impl<T: KernelTable> Publisher<T> {
             row.left = None;
             row.baseline = None;
             row.theirs = None;
+        }
+        self.agreed = false;
+    }
+
+    fn forget_told(&mut self) {
+        self.told = TurnedAuto::default();
+        for row in self.rows.iter_mut() {
+            row.told = None;
         }
     }
 
@@ -192,8 +231,10 @@ impl<T: KernelTable> Publisher<T> {
         let mut differs = false;
         for (node, row) in NodeId::all().zip(self.rows.iter_mut()) {
             let present = table.weight(node)?;
-            if is_first && row.left.is_none() {
-                // Later it may be what was computed for us.
+            // Later it may be what was computed for us, but for a node that is new to a table that was
+            // manual.
+            let is_new = row.baseline.is_none() && self.baseline_auto == Some(false);
+            if row.left.is_none() && (is_first || is_new) {
                 row.baseline = present;
             }
             differs |= row.wanted.is_some() && present != row.wanted;
@@ -209,6 +250,7 @@ impl<T: KernelTable> Publisher<T> {
             table.set_auto()?;
         }
         self.adopted = true;
+        self.agreed = false;
         for row in self.rows.iter_mut() {
             row.left = row.wanted;
         }
@@ -240,17 +282,25 @@ impl<T: KernelTable> Publisher<T> {
         Ok(())
     }
 
-    /// Without the takeover: has the kernel compute its own weights again where it did before us.
+    /// Without the takeover: has the kernel compute its own weights again where it did before us, or
+    /// does since.
     fn hand_back(&mut self) -> Result {
-        let (true, Some(true), Some(table)) = (self.adopted, self.baseline_auto, &self.table)
-        else {
-            return self.unadopt();
-        };
-        // It computes when it is turned on, not while it is on.
-        table.set_manual()?;
-        table.set_auto()?;
+        if self.baseline_auto == Some(false) {
+            self.unadopt()?;
+        }
+        match &self.table {
+            Some(table) if self.detached && table.auto()? => Self::compute_anew(table)?,
+            _ => {}
+        }
         self.adopted = false;
+        self.detached = false;
         Ok(())
+    }
+
+    /// Makes an automatic table compute its weights, which it does when it is turned on only.
+    fn compute_anew(table: &T) -> Result {
+        table.set_manual()?;
+        table.set_auto()
     }
 
     /// Remembers what is there if it was not ours.
@@ -268,6 +318,10 @@ impl<T: KernelTable> Publisher<T> {
             return Ok(());
         }
         let auto = self.baseline_auto.get_or_insert(false);
+        if core::mem::take(&mut self.agreed) {
+            // Somebody has ended it.
+            *auto = false;
+        }
         for (node, row) in NodeId::all().zip(self.rows.iter_mut()) {
             if row.wanted.is_none() {
                 continue;
@@ -313,11 +367,13 @@ impl<T: KernelTable> Publisher<T> {
                 for row in self.rows.iter_mut() {
                     row.left = row.wanted;
                 }
+                self.agreed = true;
                 return Ok(false);
             }
             // Until it is manual the kernel may compute it anew at any moment, and what was looked at
             // would pass for written by somebody else.
             table.set_manual()?;
+            self.agreed = false;
             wrote = true;
         }
         for (node, row) in NodeId::all().zip(self.rows.iter_mut()) {
@@ -348,27 +404,51 @@ impl<T: KernelTable> Publisher<T> {
     ///
     /// Those of the table. Calling again goes on.
     pub(crate) fn withdraw(&mut self) -> Result<bool> {
+        self.gave_back |= self.baseline_auto.is_some();
         self.unadopt()?;
-        let (Some(table), Some(mut auto)) = (&self.table, self.baseline_auto) else {
+        let Some(table) = &self.table else {
             return Ok(false);
         };
-        // An automatic table is not ours: we never wrote, or somebody turned it on since.
-        if !table.auto()? {
-            for (node, row) in NodeId::all().zip(&self.rows) {
-                let present = table.weight(node)?;
-                auto &= row.left.is_none() || present.is_none() || present == row.left;
-            }
-            if auto {
-                table.set_auto()?;
-            } else {
-                for (node, row) in NodeId::all().zip(&self.rows) {
-                    Self::give_back(table, node, row)?;
-                }
+        if let Some(auto) = self.baseline_auto {
+            if !table.auto()? {
+                Self::give_all_back(table, &mut self.rows, auto && !self.agreed)?;
+            } else if self.takeover && !self.agreed {
+                // Somebody has just turned it on, and what it computed may be ours.
+                Self::compute_anew(table)?;
             }
         }
-        self.baseline_auto = None;
+        self.apply_told()?;
+        let Some(table) = &self.table else {
+            return Ok(false);
+        };
+        // What an examination has taken for ours is nobody's new write.
+        let is_known = self.examined && !table.auto()?;
+        for (node, row) in NodeId::all().zip(self.rows.iter_mut()) {
+            row.present = if is_known { table.weight(node)? } else { None };
+        }
+        let was_published = self.baseline_auto.take().is_some();
         self.forget();
-        Ok(true)
+        self.detached = false;
+        for row in self.rows.iter_mut() {
+            row.left = row.present;
+        }
+        Ok(was_published)
+    }
+
+    /// Gives back all rows; where nobody has written since and the table was automatic, by having the
+    /// kernel compute them.
+    fn give_all_back(table: &T, rows: &mut [Row], mut auto: bool) -> Result {
+        for (node, row) in NodeId::all().zip(rows.iter()) {
+            let present = table.weight(node)?;
+            auto &= row.left.is_none() || present.is_none() || present == row.left;
+        }
+        if auto {
+            return table.set_auto();
+        }
+        for (node, row) in NodeId::all().zip(rows) {
+            Self::give_back(table, node, row)?;
+        }
+        Ok(())
     }
 
     /// Hands the kernel's table out: nothing is written to it any more. To be dropped without a lock
@@ -393,19 +473,21 @@ impl<T: KernelTable> Publisher<T> {
         }
         // Only now: what could not be given back is still known to be ours when the node returns.
         row.left = None;
-        row.theirs = None;
         Ok(())
     }
 
     /// Writes the weight to give back unless somebody else has written since.
-    fn give_back(table: &T, node: NodeId, row: &Row) -> Result {
+    fn give_back(table: &T, node: NodeId, row: &mut Row) -> Result {
         match (row.baseline, row.left, table.weight(node)?) {
             (Some(baseline), Some(left), Some(present))
                 if present == left && present != baseline =>
             {
-                table.set_weight(node, baseline)
+                table.set_weight(node, baseline)?;
+                // Should the next row fail, this is not somebody else's.
+                row.left = Some(baseline);
             }
-            _ => Ok(()),
+            _ => {}
         }
+        Ok(())
     }
 }

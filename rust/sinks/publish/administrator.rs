@@ -9,7 +9,7 @@
 //! Where his writes are told as they happen, none is lost, even one that comes between a look of ours
 //! at the table and our write. Elsewhere they are found by comparison with what we left.
 
-use super::{KernelTable, Publisher};
+use super::{KernelTable, Publisher, Row, TurnedAuto};
 use crate::{
     kernel_ext::{node::NodeId, rcu::RcuCell, table_writes::Written},
     provider::table::Table,
@@ -61,43 +61,49 @@ impl<T: KernelTable> Publisher<T> {
             row.present = table.weight(node)?;
         }
         let known = self.rows.iter().any(|row| row.left.is_some());
-        let mut turned_on = auto && known && !self.adopted;
+        let mut turned_on = auto && known && !self.adopted && !self.agreed;
         let mut ended = !auto && self.adopted;
         for row in self.rows.iter_mut() {
             // A table that was manual before we came is overwritten where that is asked for.
             let is_ours = auto || (!known && wish.publish);
             let differs = |present: &u8| row.left.map_or(!known, |left| left != *present);
             let found = row.present.filter(|present| !is_ours && differs(present));
-            row.foreign = row.theirs.take().or(found);
+            let theirs = row.present.and_then(|_| row.theirs.take());
+            row.foreign = theirs.or(found);
             ended |= row.foreign.is_some();
         }
         let mut told_on = false;
-        written(&mut |written| match written {
-            Written::Auto(true) => {
-                told_on = true;
-                turned_on = true;
-                ended = false;
-                for row in self.rows.iter_mut() {
-                    row.foreign = None;
+        written(&mut |written| {
+            note(&mut self.told, &mut self.rows, written);
+            match written {
+                Written::Auto(true) => {
+                    told_on = true;
+                    turned_on = true;
+                    ended = false;
+                    for row in self.rows.iter_mut() {
+                        row.foreign = None;
+                    }
                 }
-            }
-            Written::Auto(false) => {
-                // What was automatic for a moment was computed anew.
-                turned_on = told_on;
-                ended = true;
-            }
-            Written::Weight(node, weight) => {
-                ended = true;
-                if let Some(row) = self.rows.get_mut(node.index()) {
-                    row.foreign = Some(weight);
+                Written::Auto(false) => {
+                    // What was automatic for a moment was computed anew.
+                    turned_on = told_on;
+                    ended = true;
+                }
+                Written::Weight(node, weight) => {
+                    ended = true;
+                    if let Some(row) = self.rows.get_mut(node.index()) {
+                        row.foreign = Some(weight);
+                    }
                 }
             }
         });
         self.ended = ended;
+        self.examined = true;
         if turned_on {
             self.forget();
-            self.adopted = false;
-            self.baseline_auto = Some(true);
+            // While we publish what it computes is ours all the same.
+            self.adopted = auto && wish.publish;
+            self.baseline_auto = wish.publish.then_some(true);
         }
         if ended {
             for row in self.rows.iter_mut() {
@@ -108,7 +114,7 @@ impl<T: KernelTable> Publisher<T> {
             // An automatic table is then one that we turned on again since, or that he ended after our
             // look.
             self.adopted &= auto;
-            self.baseline_auto = Some(false);
+            self.baseline_auto = wish.publish.then_some(false);
         }
         Ok(match (turned_on, ended) {
             (false, false) => None,
@@ -138,7 +144,7 @@ impl<T: KernelTable> Publisher<T> {
         let is_published = self.baseline_auto.is_some();
         written(&mut |written| match written {
             // What was there before we publish is not written over ours.
-            _ if !is_published => {}
+            _ if !is_published => note(&mut self.told, &mut self.rows, written),
             Written::Auto(true) => {
                 self.forget();
                 self.baseline_auto = Some(true);
@@ -151,14 +157,21 @@ impl<T: KernelTable> Publisher<T> {
                 }
             }
         });
+        if !is_published {
+            return self.apply_told();
+        }
         let Some(table) = &self.table else {
             return Ok(false);
         };
         let mut wrote = false;
         for (node, row) in NodeId::all().zip(self.rows.iter_mut()) {
-            let (Some(theirs), Some(present)) = (row.theirs, table.weight(node)?) else {
+            let (Some(told), Some(present)) = (row.theirs, table.weight(node)?) else {
                 continue;
             };
+            // What is neither ours nor was seen yet is newer.
+            let is_newer = row.left.is_some_and(|left| left != present);
+            let theirs = if is_newer { present } else { told };
+            row.theirs = Some(theirs);
             if present != theirs {
                 table.set_weight(node, theirs)?;
                 wrote = true;
@@ -167,6 +180,55 @@ impl<T: KernelTable> Publisher<T> {
             row.left = Some(theirs);
         }
         Ok(wrote)
+    }
+
+    /// In a table that is not ours any more: does again what an administrator was seen to do, where
+    /// what we gave back has come after it. Returns whether that took a write.
+    ///
+    /// # Errors
+    ///
+    /// Those of the table; calling again goes on.
+    pub(super) fn apply_told(&mut self) -> Result<bool> {
+        let (Some(table), true) = (&self.table, self.gave_back) else {
+            self.forget_told();
+            return Ok(false);
+        };
+        let mut wrote = false;
+        if self.told.on && !table.auto()? {
+            table.set_auto()?;
+            wrote = true;
+        }
+        if self.told.off && table.auto()? {
+            table.set_manual()?;
+            wrote = true;
+        }
+        for (node, row) in NodeId::all().zip(&self.rows) {
+            if let (Some(told), Some(present)) = (row.told, table.weight(node)?) {
+                if told != present {
+                    table.set_weight(node, told)?;
+                    wrote = true;
+                }
+            }
+        }
+        let was_told =
+            self.told.on || self.told.off || self.rows.iter().any(|row| row.told.is_some());
+        // What is done here may have come after a newer write of his, of which we are told next.
+        self.gave_back = wrote || !was_told;
+        self.forget_told();
+        Ok(wrote)
+    }
+
+    /// Without the takeover: looks for what an administrator has written until now, and has it stay.
+    ///
+    /// # Errors
+    ///
+    /// Those of the table.
+    pub(crate) fn look(&mut self, written: impl FnOnce(&mut dyn FnMut(Written))) -> Result {
+        self.respect(written)?;
+        match self.baseline_auto {
+            Some(_) => self.remember(),
+            None => Ok(()),
+        }
     }
 
     /// Without the takeover: lets our weights take the place of what an administrator wrote until now.
@@ -180,15 +242,33 @@ impl<T: KernelTable> Publisher<T> {
         whose: Overruled,
         written: impl FnOnce(&mut dyn FnMut(Written)),
     ) -> Result {
-        self.respect(written)?;
-        if self.baseline_auto.is_some() {
-            self.remember()?;
-        }
+        self.look(written)?;
         for (node, row) in NodeId::all().zip(self.rows.iter_mut()) {
             if whose == Overruled::All || whose == Overruled::Node(node) {
                 row.theirs = None;
             }
         }
         Ok(())
+    }
+}
+
+/// Notes what an administrator was seen to write.
+fn note(auto: &mut TurnedAuto, rows: &mut [Row], written: Written) {
+    match written {
+        Written::Auto(true) => {
+            *auto = TurnedAuto {
+                on: true,
+                off: false,
+            };
+            for row in rows {
+                row.told = None;
+            }
+        }
+        Written::Auto(false) => auto.off = true,
+        Written::Weight(node, weight) => {
+            if let Some(row) = rows.get_mut(node.index()) {
+                row.told = Some(weight);
+            }
+        }
     }
 }
