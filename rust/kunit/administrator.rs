@@ -5,9 +5,12 @@
 
 use super::{
     fake_table::{Fake, KERNEL},
-    stand_in::{Choice, StandIn},
+    stand_in::{table, Choice, StandIn},
 };
-use crate::kernel_ext::{node::NodeId, table_writes::Written};
+use crate::{
+    kernel_ext::{node::NodeId, rcu::RcuCell, table_writes::Written},
+    provider::table::Table,
+};
 use kernel::prelude::*;
 
 /// Our automatic weights, and those after an update.
@@ -115,8 +118,8 @@ impl Start {
         Ok(fake)
     }
 
-    fn numaweave<'a>(&self, fake: &'a Fake) -> Result<StandIn<'a>> {
-        let mut numaweave = StandIn::new(fake, self.choice()?, self.publish)?;
+    fn numaweave<'a>(&self, fake: &'a Fake, table: &'a RcuCell<Table>) -> Result<StandIn<'a>> {
+        let mut numaweave = StandIn::new(fake, table, self.choice()?, self.publish)?;
         if self.takeover {
             numaweave.attach()?;
         }
@@ -194,9 +197,9 @@ impl Moment {
 
     /// Has him write into a table that is ours by the takeover. He also turns `auto` off later if he
     /// `ends` it.
-    fn while_adopted(&self, ends: bool) -> Result<Outcome> {
+    fn while_adopted(&self, table: &RcuCell<Table>, ends: bool) -> Result<Outcome> {
         let fake = self.start.fake()?;
-        let mut numaweave = self.start.numaweave(&fake)?;
+        let mut numaweave = self.start.numaweave(&fake, table)?;
         let mut expected = self.start.choice()?;
         let Some((found, is_told)) = self.disturb(&fake, &mut numaweave)? else {
             return Ok(Outcome::TooLate);
@@ -231,9 +234,9 @@ impl Moment {
     }
 
     /// Has him write whatever the start and the change are.
-    fn at_all_times(&self) -> Result<Outcome> {
+    fn at_all_times(&self, table: &RcuCell<Table>) -> Result<Outcome> {
         let fake = self.start.fake()?;
-        let mut numaweave = self.start.numaweave(&fake)?;
+        let mut numaweave = self.start.numaweave(&fake, table)?;
         let Some((found, is_told)) = self.disturb(&fake, &mut numaweave)? else {
             return Ok(Outcome::TooLate);
         };
@@ -282,8 +285,9 @@ fn count(
     starts: impl Iterator<Item = Start>,
     changes: &[Change],
     written: &[Written],
-    try_at: impl Fn(&Moment) -> Result<Outcome>,
+    try_at: impl Fn(&Moment, &RcuCell<Table>) -> Result<Outcome>,
 ) -> Result<(u32, u32)> {
+    let table = table()?;
     let (mut tried, mut lost) = (0_u32, 0_u32);
     let cases = starts.flat_map(|start| changes.iter().map(move |change| (start, *change)));
     let cases = cases.flat_map(|case| written.iter().map(move |written| (case, *written)));
@@ -297,7 +301,7 @@ fn count(
                 steps,
                 prompt,
             };
-            match try_at(&moment)? {
+            match try_at(&moment, &table)? {
                 Outcome::TooLate => break,
                 Outcome::Won => {}
                 Outcome::Lost(how) => {
@@ -318,8 +322,8 @@ mod tests {
     #[test]
     fn he_wins_over_the_takeover() -> Result {
         let changes = &Change::OF_WEIGHTS;
-        let (tried, lost) = count(Start::adopted(), changes, &writes()?, |moment| {
-            moment.while_adopted(false)
+        let (tried, lost) = count(Start::adopted(), changes, &writes()?, |moment, table| {
+            moment.while_adopted(table, false)
         })?;
         assert!(tried > 100);
         assert_eq!(lost, 0);
@@ -330,8 +334,8 @@ mod tests {
     fn he_ends_what_he_had_turned_on() -> Result {
         let changes = &Change::OF_WEIGHTS;
         let written = &[Written::Auto(true)];
-        let (tried, lost) = count(Start::adopted(), changes, written, |moment| {
-            moment.while_adopted(true)
+        let (tried, lost) = count(Start::adopted(), changes, written, |moment, table| {
+            moment.while_adopted(table, true)
         })?;
         assert!(tried > 30);
         assert_eq!(lost, 0);

@@ -4,7 +4,7 @@
 
 use super::{
     fake_table::{Fake, KERNEL},
-    stand_in::{Choice, StandIn},
+    stand_in::{table, Choice, StandIn},
 };
 use crate::{
     kernel_ext::{node::NodeId, rcu::RcuCell, table_writes::Written},
@@ -54,7 +54,8 @@ mod tests {
         let fake = Fake::new()?;
         fill(&fake, ADMIN);
         let choice = Choice::new(true, OURS, OURS)?;
-        let mut numaweave = StandIn::new(&fake, choice, false)?;
+        let table = table()?;
+        let mut numaweave = StandIn::new(&fake, &table, choice, false)?;
         numaweave.attach()?;
         // By hand, and so they are for the takeover.
         assert!(numaweave.choice.is_in(&fake));
@@ -76,7 +77,8 @@ mod tests {
         for takeover in [true, false] {
             let fake = Fake::new()?;
             let choice = Choice::new(true, OURS, OURS)?;
-            let mut numaweave = StandIn::new(&fake, choice, false)?;
+            let table = table()?;
+            let mut numaweave = StandIn::new(&fake, &table, choice, false)?;
             if takeover {
                 numaweave.attach()?;
             }
@@ -100,7 +102,8 @@ mod tests {
     fn what_we_computed_for_him_is_not_given_back() -> Result {
         let fake = Fake::new()?;
         let choice = Choice::new(false, OURS, NEXT)?;
-        let mut numaweave = StandIn::new(&fake, choice, true)?;
+        let table = table()?;
+        let mut numaweave = StandIn::new(&fake, &table, choice, true)?;
         numaweave.attach()?;
         // The kernel computes what we have by hand, and nobody tells of it.
         fake.intrude(Written::Auto(true));
@@ -118,7 +121,8 @@ mod tests {
             let fake = Fake::new()?;
             fill(&fake, ADMIN);
             let choice = Choice::new(true, OURS, OURS)?;
-            let mut numaweave = StandIn::new(&fake, choice, true)?;
+            let table = table()?;
+            let mut numaweave = StandIn::new(&fake, &table, choice, true)?;
             numaweave.attach()?;
             fake.budget.set(budget);
             let failed = numaweave.update(|this| this.publish = false, || None);
@@ -139,7 +143,8 @@ mod tests {
     fn a_table_that_agrees_was_not_turned_on() -> Result {
         let fake = Fake::new()?;
         let choice = Choice::new(false, KERNEL, OURS)?;
-        let mut numaweave = StandIn::new(&fake, choice, true)?;
+        let table = table()?;
+        let mut numaweave = StandIn::new(&fake, &table, choice, true)?;
         assert!(fake.auto.get());
         numaweave.takeover = true;
         let found = numaweave.update(|_| (), || None)?;
@@ -169,7 +174,8 @@ mod tests {
         let node = last_node()?;
         let fake = Fake::new()?;
         let choice = Choice::new(true, OURS, OURS)?;
-        let mut numaweave = StandIn::new(&fake, choice, true)?;
+        let table = table()?;
+        let mut numaweave = StandIn::new(&fake, &table, choice, true)?;
         // Nobody tells of it.
         fake.write(node, ADMIN);
         numaweave.attach()?;

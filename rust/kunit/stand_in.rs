@@ -75,9 +75,16 @@ impl Choice {
     }
 }
 
+/// Makes a table for stand-ins.
+pub(super) fn table() -> Result<RcuCell<Table>> {
+    Ok(RcuCell::new(Draft::new()?.into_table()))
+}
+
 /// The provider, as far as the kernel's table is concerned.
 pub(super) struct StandIn<'a> {
     fake: &'a Fake,
+    /// Shared by many, as its end waits for a grace period.
+    table: &'a RcuCell<Table>,
     publisher: Publisher<&'a Fake>,
     pub(super) choice: Choice,
     pub(super) takeover: bool,
@@ -86,9 +93,15 @@ pub(super) struct StandIn<'a> {
 
 impl<'a> StandIn<'a> {
     /// Begins without the takeover.
-    pub(super) fn new(fake: &'a Fake, choice: Choice, publish: bool) -> Result<Self> {
+    pub(super) fn new(
+        fake: &'a Fake,
+        table: &'a RcuCell<Table>,
+        choice: Choice,
+        publish: bool,
+    ) -> Result<Self> {
         let mut this = Self {
             fake,
+            table,
             publisher: Publisher::new(Some(fake))?,
             choice,
             takeover: false,
@@ -98,14 +111,15 @@ impl<'a> StandIn<'a> {
         Ok(this)
     }
 
-    fn table(&self) -> Result<RcuCell<Table>> {
+    fn table(&self) -> Result<&'a RcuCell<Table>> {
         let mut draft = Draft::new()?;
         for (node, weight) in NodeId::all().zip(&self.choice.weights) {
             draft.set_weight(node, *weight);
         }
         draft.set_takeover(self.takeover, self.choice.auto);
         draft.set_publish(self.publish);
-        Ok(RcuCell::new(draft.into_table()))
+        self.table.replace(draft.into_table());
+        Ok(self.table)
     }
 
     /// Makes a change of ours. With the takeover `tell` may tell of a write before that. Returns
@@ -117,7 +131,7 @@ impl<'a> StandIn<'a> {
     ) -> Result<bool> {
         let mut foreign = None;
         if self.takeover {
-            foreign = self.publisher.examine(&self.table()?, |each| {
+            foreign = self.publisher.examine(self.table()?, |each| {
                 if let Some(written) = tell() {
                     each(written);
                 }
@@ -131,7 +145,7 @@ impl<'a> StandIn<'a> {
         let ours = self.choice.weights.first().copied();
         let computed = ours.filter(|_| self.takeover && self.publish);
         self.fake.computed.set(computed.unwrap_or(KERNEL));
-        self.publisher.publish(&self.table()?)?;
+        self.publisher.publish(self.table()?)?;
         Ok(foreign.is_some())
     }
 
