@@ -45,12 +45,7 @@ impl Change {
         Self::Automatic,
     ];
     /// Those that differ in what they do to the table.
-    const ALL: [Self; 4] = [
-        Self::Nothing,
-        Self::ByHand,
-        Self::Publish,
-        Self::Takeover,
-    ];
+    const ALL: [Self; 4] = [Self::Nothing, Self::ByHand, Self::Publish, Self::Takeover];
 
     fn choose(self, choice: &mut Choice) {
         match self {
