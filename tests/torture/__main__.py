@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import fcntl
+import itertools
 import json
 import os
 import random
@@ -38,6 +39,7 @@ class Campaign:
     seed: int
     kernels: list[str]
     rounds: int
+    only: str | None = None  # the one part of it
     seconds: float = 0  # that it has run
     sessions: list[Session] = field(default_factory=list)
 
@@ -63,8 +65,12 @@ def main() -> int:
     except BlockingIOError:
         print("torture: another campaign is under way in this tree", file=sys.stderr)
         return 2
-    campaign = begin(options)
-    plan = [one for one in scenarios(campaign.kernels) if options.only in (None, one.part)]
+    try:
+        campaign = begin(options)
+    except ValueError as problem:
+        print(f"torture: {problem}; --new begins another", file=sys.stderr)
+        return 2
+    plan = [one for one in scenarios(campaign.kernels) if campaign.only in (None, one.part)]
     print(
         f"torture: commit {campaign.commit}, seed {campaign.seed}, {len(plan)} scenarios on "
         f"{', '.join(campaign.kernels)}, {options.seconds - campaign.seconds:.0f} s to go",
@@ -88,28 +94,35 @@ def main() -> int:
 def begin(options: argparse.Namespace) -> Campaign:
     """The campaign to go on with, or a new one."""
     now = commit()
+    kernels = options.kernels.split(",") if options.kernels else None
+    asked = {"seed": options.seed, "kernels": kernels, "rounds": options.rounds}
+    asked = {name: value for name, value in asked.items() if value is not None}
     if STATE.exists() and not options.new:
         campaign = Campaign.load()
         if campaign.commit == now and campaign.seconds < options.seconds:
+            for name, value in {**asked, "only": options.only}.items():
+                if getattr(campaign, name) != value:
+                    raise ValueError(f"the campaign there has {name} {getattr(campaign, name)}")
             print(f"torture: going on after {campaign.seconds:.0f} s", flush=True)
             return campaign
     for old in FOLDER.glob("session-*"):
         old.unlink()
-    seed = random.getrandbits(32) if options.seed is None else options.seed
-    return Campaign(now, seed, options.kernels.split(","), options.rounds)
+    default = {"seed": random.getrandbits(32), "kernels": ["test", "debug"], "rounds": 6}
+    return Campaign(now, only=options.only, **(default | asked))
 
 
 def torture(campaign: Campaign, plan: list[Scenario], options: argparse.Namespace) -> None:
     before, start = campaign.seconds, time.monotonic()
-    number = len(campaign.sessions)
+    done_before = {session.number for session in campaign.sessions}
+    numbers = (number for number in itertools.count() if number not in done_before)
     running: set[Future[Session]] = set()
     with ThreadPoolExecutor(options.jobs) as pool:
         while True:
             campaign.seconds = before + time.monotonic() - start
             while len(running) < options.jobs and campaign.seconds < options.seconds:
+                number = next(numbers)
                 scenario = plan[number % len(plan)]
                 running.add(pool.submit(one_session, campaign, scenario, number))
-                number += 1
             if not running:
                 return
             done, running = wait(running, return_when=FIRST_COMPLETED)
@@ -127,6 +140,7 @@ def one_session(campaign: Campaign, scenario: Scenario, number: int) -> Session:
     # A kernel that checks everything takes ten times as long for one.
     rounds = campaign.rounds if scenario.kernel in QUICK else max(1, campaign.rounds // 3)
     session = run(scenario, seed, rounds, FOLDER / f"{name}.log")
+    session.number = number
     session.seconds = time.monotonic() - start
     if not session.problem:
         (FOLDER / f"{name}.console").unlink(missing_ok=True)
@@ -156,9 +170,9 @@ def arguments() -> argparse.Namespace:
     )
     add = parser.add_argument
     add("--seconds", type=float, default=HOUR, help="how long, in all [3600]")
-    add("--rounds", type=int, default=6, help="rounds a session, fewer on checking kernels [6]")
+    add("--rounds", type=int, help="rounds a session, fewer on checking kernels [6]")
     add("--seed", type=int, help="of the campaign [random]")
-    add("--kernels", default="test,debug", help="on which kernels [test,debug]")
+    add("--kernels", help="on which kernels [test,debug]")
     parts = (ALL, WRITES, *PARTS)
     add("--only", metavar="PART", choices=parts, help="one part alone, or all at once")
     add("--new", action="store_true", help="begin anew, whatever is there")

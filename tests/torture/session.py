@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from guest import topology
-from harness.item import guest
+from harness.item import GUEST_SECONDS, guest
 from harness.topologies import FOLDER
 
 TOPOLOGIES = ("hotplug", "dual-socket-cxl", "many")
@@ -59,13 +59,14 @@ class Session:
     tally: dict[str, int] = field(default_factory=dict)
     problem: str = ""
     seconds: float = 0
+    number: int = 0  # in its campaign
 
     def repeat(self) -> str:
         """The command that goes through it once more."""
         command = " ".join(self.scenario.command(self.seed, self.rounds))
         return (
             f"scripts/vm --kernel {self.scenario.kernel} --topology {self.scenario.topology} "
-            f"--monitor -- {command}"
+            f"--monitor --timeout {GUEST_SECONDS} -- {command}"
         )
 
     @classmethod
@@ -79,10 +80,7 @@ class Session:
 def scenarios(kernels: list[str]) -> list[Scenario]:
     """All at once first, on each kernel, as that finds most; then each part alone, on one
     kernel after the other. Every topology in turn."""
-    hotplug = {
-        name: any(node.hotplug_mb for node in topology.load(name, FOLDER).nodes)
-        for name in TOPOLOGIES
-    }
+    hotplug = {name: has_hotplug(name) for name in TOPOLOGIES}
     groups = [(kernel, (ALL,)) for kernel in kernels]
     groups += [(kernel, (WRITES, *PARTS)) for kernel in kernels]
     return [
@@ -92,6 +90,10 @@ def scenarios(kernels: list[str]) -> list[Scenario]:
         for name in TOPOLOGIES
         if part != "memory" or hotplug[name]
     ]
+
+
+def has_hotplug(name: str) -> bool:
+    return any(node.hotplug_mb for node in topology.load(name, FOLDER).nodes)
 
 
 def run(scenario: Scenario, seed: int, rounds: int, log: Path) -> Session:
@@ -109,6 +111,16 @@ def run(scenario: Scenario, seed: int, rounds: int, log: Path) -> Session:
     said = re.findall(r"^(?:torture|numaweave-guest): (?!topology )(.*)$", output, re.MULTILINE)
     if done.status:
         session.problem = "; ".join(said) or done.messages.strip() or f"status {done.status}"
+    elif scenario.part == ALL and (missing := missing_parts(scenario, output)):
+        session.problem = f"not all parts: the guest cannot do {', '.join(missing)}"
     elif session.tally.get("rounds") != rounds:
         session.problem = f"{session.tally.get('rounds')} of {rounds} rounds were done"
     return session
+
+
+def missing_parts(scenario: Scenario, output: str) -> list[str]:
+    """What "all" has left out, going by the first line that the guest has said."""
+    said = re.search(r"^torture: .* rounds of \{(.*)\}$", output, re.MULTILINE)
+    did = said[1].lower().split(", ") if said else []
+    expected = [part for part in PARTS if part != "memory" or has_hotplug(scenario.topology)]
+    return [part for part in expected if part not in did]
