@@ -73,7 +73,7 @@ stock: buildroot ## a Debian with kernels of backports and the packages installe
 	@scripts/stock
 
 test-module: setup ## the modules for the kernel that the guests run
-	@$(if $(STOCK),true,scripts/kernel-make $(KERNEL) -s -j"$$(nproc)" M='$(CURDIR)' MO='$(CURDIR)/build/modules/$(KERNEL)' NUMAWEAVE_BENCH=m $(if $(V),V=$(V)) modules)
+	@$(if $(STOCK),true,scripts/kernel-make $(KERNEL) -s -j"$$(nproc)" M='$(CURDIR)' MO='$(CURDIR)/build/modules/$(KERNEL)' NUMAWEAVE_BENCH=m NUMAWEAVE_TESTS=m $(if $(V),V=$(V)) modules)
 
 programs: setup ## numaweave-guest and numaweave-plan, static
 	@$(IN_ROOT) env RUSTFLAGS='-C target-feature=+crt-static' cargo build --quiet --locked --release \
