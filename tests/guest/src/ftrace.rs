@@ -15,6 +15,15 @@ pub(crate) const ENABLED: &str = "/proc/sys/kernel/ftrace_enabled";
 /// The functions that something is attached to, one a line.
 pub(crate) const ENABLED_FUNCTIONS: &str = "/sys/kernel/tracing/enabled_functions";
 
+/// Returns the kernel's line about what is attached to `function`, empty if nothing is.
+pub(crate) fn attached_to(function: &str) -> Result<String> {
+    let lines = file::read(ENABLED_FUNCTIONS)?;
+    let mut found = lines
+        .lines()
+        .filter(|line| line.split_whitespace().next() == Some(function));
+    Ok(found.next().unwrap_or_default().to_owned())
+}
+
 /// Returns whether it works: later kernels refuse to turn tracing off.
 pub(crate) fn can_be_turned_off() -> bool {
     static ANSWER: OnceLock<bool> = OnceLock::new();

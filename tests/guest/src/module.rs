@@ -13,6 +13,12 @@ use nix::kmod::{delete_module, finit_module, init_module, DeleteModuleFlags, Mod
 use crate::harness::faults;
 use crate::wait::wait_for;
 
+/// The module with a probe that has a function to itself which the takeover replaces.
+pub(crate) const RIVAL: &str = "rival";
+
+/// That function.
+pub(crate) const RIVAL_TARGET: &str = "weighted_interleave_nid";
+
 /// A loaded module; unloaded when dropped.
 #[derive(Debug)]
 #[must_use = "the module is unloaded at once"]

@@ -78,6 +78,10 @@ fn writes(bench: &mut Bench<'_>) -> Result<()> {
     let balanced = provider.weights()?;
     for (name, value, undo, undone) in [
         ("algorithm", "mainline", "algorithm", "balanced"),
+        ("metric", "read", "metric", "min"),
+        ("scope", "initiator", "scope", "system"),
+        ("max_cycle", "64", "max_cycle", "255"),
+        ("target", "800", "target", "990"),
         ("auto", "false", "auto", "true"),
         ("publish", "false", "publish", "true"),
         (&format!("{node}/weight"), "9", "auto", "true"),

@@ -65,6 +65,7 @@ fn comes_and_goes(bench: &mut Bench<'_>) -> Result<()> {
     let provider = Provider::load("")?;
     settle(&provider, bench.machine, &bench.machine.memory)?;
     let without = provider.weights()?;
+    let mut known = None;
     for _ in 0..3 {
         let generation = provider.number("generation")?;
         let memory = OnlineMemory::add(node)?;
@@ -75,6 +76,13 @@ fn comes_and_goes(bench: &mut Bench<'_>) -> Result<()> {
             "node {node} came and generation stayed at {after}"
         );
         workload::expect(&provider.weights()?)?;
+        // The firmware's report comes with the first memory only.
+        let now = (provider.bandwidth(node)?, provider.weights()?.to_string());
+        let before = known.get_or_insert_with(|| now.clone());
+        ensure!(
+            *before == now,
+            "node {node} was gone and is back: {before:?} became {now:?}"
+        );
 
         memory.remove()?;
         settle(&provider, bench.machine, &bench.machine.memory)?;

@@ -6,17 +6,18 @@ use std::io;
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{anyhow, ensure, Result};
+use anyhow::{anyhow, bail, ensure, Result};
 use nix::errno::Errno;
 use nix::libc;
 
 use crate::file;
+use crate::ftrace;
 use crate::harness::{Bench, Case, Scope, Suite};
 use crate::injector::Injector;
 use crate::kernel_log::KernelLog;
 use crate::kernel_table::{self, KernelTable};
 use crate::machine::Coordinates;
-use crate::module;
+use crate::module::{self, Module, RIVAL, RIVAL_TARGET};
 use crate::provider::Provider;
 use crate::takeover::{self, list, Patch, Takeover};
 use crate::wait::{spin_until, wait_for};
@@ -29,6 +30,7 @@ pub(super) const SUITE: Suite = Suite {
         Case::new("attached", Scope::Everywhere, attached),
         Case::new("restored", Scope::Everywhere, restored),
         Case::new("pinned", Scope::Everywhere, pinned),
+        Case::new("rival", Scope::Everywhere, rival),
         Case::new("numactl", Scope::Everywhere, numactl),
         Case::new("order", Scope::Everywhere, order),
         Case::new("after_updates", Scope::FirmwareData, after_updates),
@@ -55,6 +57,43 @@ fn attached(_bench: &mut Bench<'_>) -> Result<()> {
     provider.expect("attached", "livepatch")?;
     patch.remove()?;
     provider.expect("attached", "publish")?;
+    provider.unload()
+}
+
+/// Another who wants the function that is replaced: who comes second is refused, and nothing is
+/// replaced in part.
+fn rival(_bench: &mut Bench<'_>) -> Result<()> {
+    let busy = |what: &str, refused: anyhow::Error| {
+        let errno = module::errno(&refused);
+        ensure!(errno == Some(Errno::EBUSY), "{what}: {refused:#}");
+        Ok(())
+    };
+    let provider = Provider::load("")?;
+    let first = Module::load(RIVAL, "")?;
+    match Patch::insert() {
+        Ok(_) => bail!("the takeover shares a function with {RIVAL}"),
+        Err(refused) => busy("the takeover", refused)?,
+    }
+    provider.expect("attached", "publish")?;
+    first.unload()?;
+
+    let patch = Patch::load(&provider)?;
+    let attached = ftrace::attached_to(RIVAL_TARGET)?;
+    ensure!(attached.contains("klp"), "{RIVAL_TARGET}: {attached}");
+    match Module::load(RIVAL, "") {
+        // 7.2's register_kprobe() keeps ftrace's refusal to itself, and the probe probes nothing.
+        Ok(second) => {
+            let now = ftrace::attached_to(RIVAL_TARGET)?;
+            ensure!(now == attached, "{RIVAL} shares a function: {now}");
+            second.unload()?;
+        }
+        Err(refused) => busy(RIVAL, refused)?,
+    }
+    let now = ftrace::attached_to(RIVAL_TARGET)?;
+    ensure!(now == attached, "{RIVAL} leaves {now} for {attached}");
+    workload::expect(&provider.weights()?)?;
+    patch.remove()?;
+    Module::load(RIVAL, "")?.unload()?;
     provider.unload()
 }
 

@@ -18,6 +18,7 @@ use clap::Args;
 use fastrand::Rng;
 use serde::Serialize;
 
+use crate::cases::leaks;
 use crate::file;
 use crate::ftrace;
 use crate::harness::faults;
@@ -137,6 +138,7 @@ impl<'a> Torture<'a> {
     fn run(&self, order: &Order, tally: &mut Tally) -> Result<()> {
         // Every weight that is published waits for a grace period.
         file::write("/sys/kernel/rcu_expedited", "1")?;
+        leaks::begin()?;
         let table = KernelTable::read()?;
         let injector = Injector::load()?;
         let mut model = Model::new();
@@ -181,6 +183,9 @@ impl<'a> Torture<'a> {
             now == table,
             "after all the kernel's table is {now}, was {table}"
         );
+        if leaks::can_be_looked_for() {
+            leaks::expect_none()?;
+        }
         Ok(())
     }
 
@@ -194,7 +199,8 @@ impl<'a> Torture<'a> {
         let mut rng = Rng::with_seed(self.seed ^ (u64::from(number) << 32));
         let modules = module_count()?;
         // numaweave comes and goes all the time, or it stays and others come and go.
-        let churn = self.has(Part::Modules) && rng.bool();
+        let is_alone = self.parts.len() == 1;
+        let churn = self.has(Part::Modules) && (is_alone || rng.bool());
         model.forget_writes();
         let site = Site::new(self.machine, &self.parts, churn, model.clone());
         let provider = (!churn).then(|| Provider::load("")).transpose()?;

@@ -10,11 +10,12 @@ use std::collections::BTreeSet;
 use std::fs::OpenOptions;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::PoisonError;
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{bail, ensure, Context, Result};
+use anyhow::{anyhow, bail, ensure, Context, Result};
 use clap::ValueEnum;
 use fastrand::Rng;
 use nix::libc;
@@ -27,15 +28,12 @@ use crate::injector::report;
 use crate::kernel_table;
 use crate::machine::{keeps_reports, Machine};
 use crate::memory_block::OnlineMemory;
-use crate::module::{self, Module};
+use crate::module::{self, Module, RIVAL};
 use crate::provider::{Provider, DIRECTORY};
 use crate::random;
 use crate::takeover;
 use crate::wait::wait_for;
 use crate::weights::Weights;
-
-/// The probe that has the same function to itself.
-const RIVAL: &str = "rival";
 
 /// Who disturbs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
@@ -391,6 +389,25 @@ fn take_over(site: &Site<'_>, rng: &mut Rng) -> Result<()> {
 
 /// Loads and unloads numaweave, at times with the takeover, while others write to its files.
 fn churn(site: &Site<'_>, rng: &mut Rng) -> Result<()> {
+    let done = AtomicBool::new(false);
+    let mut writer_rng = rng.fork();
+    thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                settings(site, &mut writer_rng)?;
+                overrides(site, &mut writer_rng)?;
+                weights(site, &mut writer_rng)?;
+            }
+            Ok(())
+        });
+        let churned = come_and_go(site, rng);
+        done.store(true, Ordering::Relaxed);
+        let written = writer.join().map_err(|_| anyhow!("the writer panicked"))?;
+        churned.and(written)
+    })
+}
+
+fn come_and_go(site: &Site<'_>, rng: &mut Rng) -> Result<()> {
     for _ in 0..5 {
         let parameters = one_of(
             rng,
