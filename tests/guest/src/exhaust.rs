@@ -26,6 +26,9 @@ const LIMIT: u32 = 20_000;
 /// Times that a worker may have been new, and so not be waited for.
 const ATTEMPTS: u32 = 5;
 
+/// Points after which to say how far it has come.
+const PROGRESS: u32 = 50;
+
 /// All points of the run so far.
 static TOTAL: AtomicU32 = AtomicU32::new(0);
 
@@ -121,7 +124,12 @@ impl<'a> Operation<'a> {
             undo().with_context(|| format!("{}: the undoing", at()))?;
             exactly = settle(&before).with_context(|| format!("{}: the undoing", at()))?;
             match reached {
-                Reached::Failed => (done, attempts) = (done + 1, 0),
+                Reached::Failed => {
+                    (done, attempts) = (done + 1, 0);
+                    if done % PROGRESS == 0 {
+                        note(&format!("{name}: {done} points so far"));
+                    }
+                }
                 Reached::Counted => break,
                 // Perhaps it was done by a worker that is new, and was not armed.
                 Reached::Nothing => attempts += 1,
