@@ -16,7 +16,7 @@ use super::values::{Kind, Value};
 use crate::file;
 use crate::machine::Machine;
 use crate::module;
-use crate::provider::{file_names, Provider};
+use crate::provider::{difference, file_names, Provider};
 
 /// How many.
 #[derive(Args, Debug)]
@@ -31,6 +31,8 @@ pub(crate) struct Order {
 
 /// Writes between two looks at everything.
 const LOOK: u32 = 512;
+/// Of as many writes one has all files read before and after it.
+const WHOLE: u32 = 256;
 /// Writes between two loads.
 const LOAD: u32 = 5_000;
 /// Writes between two lines of progress.
@@ -163,6 +165,11 @@ fn write(provider: &Provider, files: &[File], rng: &mut Rng, tally: &mut Tally) 
     let other = Kind::Number(0, u32::MAX.into());
     let value = Value::random(kind.as_ref().unwrap_or(&other), rng);
     let expected = kind.as_ref().and_then(|kind| kind.reads(&value.bytes));
+    let whole = if rng.u32(..WHOLE) == 0 {
+        Some(provider.state()?)
+    } else {
+        None
+    };
     let before = provider.read(name)?;
     let written = file::try_write(provider.path(name), &value.bytes);
     let after = provider.read(name)?;
@@ -183,13 +190,21 @@ fn write(provider: &Provider, files: &[File], rng: &mut Rng, tally: &mut Tally) 
         (Err(error), None) if is_refusal(error, kind.is_some()) => {
             tally.refused += 1;
             // What is counted, and what others follow, changes by itself.
-            let moves = ["placed", "fallbacks"]
-                .iter()
-                .any(|end| name.ends_with(end));
+            let moving = ["placed", "fallbacks"];
+            let moves = moving.iter().any(|end| name.ends_with(end));
             ensure!(
                 after == before || moves,
                 "{name} refused {value}, and {before:?} became {after:?}"
             );
+            if let Some(whole) = whole {
+                let mut changes = difference(&whole, &provider.state()?);
+                changes.retain(|change| !moving.iter().any(|name| change.contains(name)));
+                ensure!(
+                    changes.is_empty(),
+                    "{name} refused {value}, but {}",
+                    changes.join(", ")
+                );
+            }
         }
         _ => bail!("{name} says {written:?} to {value}, which should be {expected:?}"),
     }
