@@ -25,7 +25,7 @@ use crate::harness::faults;
 use crate::injector::Injector;
 use crate::kernel_table::{self, KernelTable};
 use crate::machine::{self, keeps_reports, Machine};
-use crate::memory_block;
+use crate::memory_block::{self, OnlineMemory};
 use crate::provider::Provider;
 use crate::takeover::{self, Patch};
 use crate::usage::Usage;
@@ -138,6 +138,10 @@ impl<'a> Torture<'a> {
     fn run(&self, order: &Order, tally: &mut Tally) -> Result<()> {
         // Every weight that is published waits for a grace period.
         file::write("/sys/kernel/rcu_expedited", "1")?;
+        for &node in &self.machine.hotplug {
+            // What the kernel makes for a node when it has memory for the first time stays.
+            OnlineMemory::add(node)?.remove()?;
+        }
         leaks::begin()?;
         let table = KernelTable::read()?;
         let injector = Injector::load()?;

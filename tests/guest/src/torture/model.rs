@@ -24,8 +24,8 @@ pub(super) struct Model {
     pub(super) max_cycle: Option<u32>,
     pub(super) target: u32,
     pub(super) publish: bool,
-    /// Read and write bandwidth by node; 0 where there is no override.
-    pub(super) overrides: BTreeMap<u32, Coordinates>,
+    /// Read and write bandwidth by node, for all initiators or for one; 0 where there is no override.
+    pub(super) overrides: BTreeMap<(u32, Option<u32>), Coordinates>,
     /// What the kernel was told, by node that had memory at the start.
     pub(super) reported: BTreeMap<u32, Coordinates>,
     /// The weights by hand; [`None`] while they follow bandwidth.
@@ -55,26 +55,59 @@ impl Model {
         };
     }
 
+    fn overridden(&self, node: u32, initiator: Option<u32>) -> Coordinates {
+        let over = self.overrides.get(&(node, initiator));
+        over.copied().unwrap_or_default()
+    }
+
     /// The bandwidth of `node`.
     fn coordinates(&self, node: u32) -> Coordinates {
         let reported = self.reported.get(&node).copied().unwrap_or_default();
-        let over = self.overrides.get(&node).copied().unwrap_or_default();
-        let side = |over, reported| if over == 0 { reported } else { over };
-        Coordinates {
-            read: side(over.read, reported.read),
-            write: side(over.write, reported.write),
-        }
+        let over = self.overridden(node, None);
+        by_side([over, reported], |[over, reported]| match over {
+            0 => reported,
+            over => over,
+        })
     }
 
-    /// The weights of the nodes that have memory now.
-    fn weights(&self, machine: &Machine) -> Result<(Weights, u32)> {
+    /// The bandwidth of `node` as `initiator` sees it: what firmware says, as far as the node's own
+    /// bandwidth, which may have changed, leaves it.
+    fn sight(&self, machine: &Machine, initiator: u32, node: u32) -> Coordinates {
+        let told = |initiator| machine.topology.bandwidth(initiator, node);
+        let nearest = machine
+            .cpu
+            .iter()
+            .map(|&initiator| told(initiator))
+            .fold(Coordinates::default(), |best, next| {
+                by_side([best, next], |[best, next]| best.max(next))
+            });
+        let now = self.coordinates(node);
+        let over = self.overridden(node, Some(initiator));
+        let sides = [over, told(initiator), nearest, now];
+        by_side(sides, |sides| match sides {
+            [0, 0, _, now] => now,
+            [0, told, _, 0] => told,
+            [0, told, nearest, now] if told == nearest => now,
+            [0, told, _, now] => told.min(now),
+            [over, ..] => over,
+        })
+    }
+
+    /// The weights of the nodes that have memory now, for all initiators or for one; and their cycle.
+    fn weights(&self, machine: &Machine, initiator: Option<u32>) -> Result<(Weights, u32)> {
         let nodes = machine::memory_nodes()?;
         if let Some(manual) = &self.manual {
             return Ok((manual.clone(), manual.cycle()));
         }
-        let bandwidth = |node: u32| match self.algorithm {
-            "mainline" => self.coordinates(node).by_mainline(),
-            _ => self.coordinates(node).by_metric(self.metric),
+        let bandwidth = |node: u32| {
+            let coordinates = match initiator {
+                Some(initiator) => self.sight(machine, initiator, node),
+                None => self.coordinates(node),
+            };
+            match self.algorithm {
+                "mainline" => coordinates.by_mainline(),
+                _ => coordinates.by_metric(self.metric),
+            }
         };
         let answer = plan::ask(&Question {
             algorithm: self.algorithm.to_owned(),
@@ -96,7 +129,7 @@ impl Model {
         machine: &Machine,
         attached: bool,
     ) -> Result<Vec<String>> {
-        let (weights, cycle) = self.weights(machine)?;
+        let (weights, cycle) = self.weights(machine, None)?;
         let mut expected = vec![
             ("auto".to_owned(), self.manual.is_none().to_string()),
             ("target".to_owned(), self.target.to_string()),
@@ -121,8 +154,17 @@ impl Model {
             expected.push((file("weight"), weight.to_string()));
             expected.push((file("read_bandwidth"), coordinates.read.to_string()));
             expected.push((file("write_bandwidth"), coordinates.write.to_string()));
-            if self.overrides.get(&node).copied().unwrap_or_default() != Coordinates::default() {
+            if self.overridden(node, None) != Coordinates::default() {
                 expected.push((file("source"), "override".to_owned()));
+            }
+        }
+        for &initiator in &machine.cpu {
+            for (&node, weight) in self.weights(machine, Some(initiator))?.0.iter() {
+                let seen = self.sight(machine, initiator, node);
+                let file = |name: &str| format!("node{node}/initiator{initiator}/{name}");
+                expected.push((file("weight"), weight.to_string()));
+                expected.push((file("read_bandwidth"), seen.read.to_string()));
+                expected.push((file("write_bandwidth"), seen.write.to_string()));
             }
         }
         let mut differences = Vec::new();
@@ -189,5 +231,16 @@ impl Model {
                 .collect(),
             _ => provider.weights(),
         }
+    }
+}
+
+/// Has `choose` choose for reads and for writes.
+fn by_side<const N: usize>(
+    coordinates: [Coordinates; N],
+    choose: impl Fn([u32; N]) -> u32,
+) -> Coordinates {
+    Coordinates {
+        read: choose(coordinates.map(|it| it.read)),
+        write: choose(coordinates.map(|it| it.write)),
     }
 }

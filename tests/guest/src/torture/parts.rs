@@ -166,20 +166,26 @@ fn settings(site: &Site<'_>, rng: &mut Rng) -> Result<()> {
 
 fn overrides(site: &Site<'_>, rng: &mut Rng) -> Result<()> {
     for _ in 0..16 {
-        let node = one_of(rng, &site.machine.memory)?;
+        let node = *one_of(rng, &site.machine.memory)?;
+        let initiator = if rng.bool() {
+            Some(*one_of(rng, &site.machine.cpu)?)
+        } else {
+            None
+        };
         let bandwidth = if rng.u32(..4) == 0 {
             0
         } else {
             random::bandwidth(rng)
         };
         let read = rng.bool();
+        let seen_by = initiator.map_or_else(String::new, |it| format!("/initiator{it}"));
         let direction = if read { "read" } else { "write" };
         site.write(
-            &format!("node{node}/{direction}_bandwidth"),
+            &format!("node{node}{seen_by}/{direction}_bandwidth"),
             &bandwidth.to_string(),
         )?;
         let mut model = site.model();
-        let over = model.overrides.entry(*node).or_default();
+        let over = model.overrides.entry((node, initiator)).or_default();
         *if read {
             &mut over.read
         } else {
@@ -327,11 +333,17 @@ fn memory(site: &Site<'_>) -> Result<()> {
 
 fn dimms(site: &Site<'_>, rng: &mut Rng) -> Result<()> {
     let mut monitor = Monitor::open()?;
+    let machine = site.machine;
+    let mut nodes: Vec<u32> = machine.memory.iter().copied().skip(1).collect();
+    if !site.has(Part::Memory) {
+        // Nodes without memory, which that part has to itself.
+        nodes.extend(&machine.hotplug);
+    }
     for number in 0..2 {
-        let node = *one_of(rng, site.machine.memory.iter().skip(1))?;
+        let node = one_of(rng, nodes.iter().copied())?;
         let id = format!("torture{number}");
         let before = blocks()?;
-        monitor.plug(&id, node, site.machine.hotplug.len() + number)?;
+        monitor.plug(&id, node, machine.hotplug.len() + number)?;
         let new = wait_for("the blocks of a new DIMM", || {
             let new: Vec<PathBuf> = blocks()?.difference(&before).cloned().collect();
             Ok(if new.is_empty() {
@@ -344,6 +356,7 @@ fn dimms(site: &Site<'_>, rng: &mut Rng) -> Result<()> {
             file::write(block.join("state"), "online_movable")?;
         }
         site.change();
+        expect_shown(site, node, true)?;
         pause(rng);
         for block in &new {
             wait_for("a block to be offline", || {
@@ -351,10 +364,26 @@ fn dimms(site: &Site<'_>, rng: &mut Rng) -> Result<()> {
                     .map_err(|error| error.to_string()))
             })?;
         }
+        expect_shown(site, node, machine.memory.contains(&node))?;
         monitor.pull(&id)?;
         site.change();
     }
     Ok(())
+}
+
+/// Waits until numaweave, if it stays, shows `node` or not.
+fn expect_shown(site: &Site<'_>, node: u32, shown: bool) -> Result<()> {
+    if site.churn {
+        return Ok(());
+    }
+    let directory = Path::new(DIRECTORY).join(format!("node{node}"));
+    wait_for("the nodes with memory to be shown", || {
+        Ok(if directory.exists() == shown {
+            Ok(())
+        } else {
+            Err(format!("node {node}: {}", directory.exists()))
+        })
+    })
 }
 
 /// All memory blocks.
