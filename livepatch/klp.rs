@@ -15,6 +15,7 @@ use kernel::{
         atomic::{Atomic, Relaxed},
         SetOnce,
     },
+    time::{delay::fsleep, Delta},
     types::{Opaque, ScopeGuard},
 };
 
@@ -210,6 +211,19 @@ pub(crate) fn enable(module: &'static ThisModule) -> Result {
             "the lines before say why"
         };
         pr_err!("nothing is replaced, as the kernel does not let itself be patched: {reason}\n");
+        outlive_the_patch();
     }
     enabled
+}
+
+/// Waits until the kernel has let go of what lies in this module, after it has refused the patch.
+///
+/// It waits itself for the kobject of the patch, which those of objects and functions keep alive, but only
+/// those that it got to add to their parents. Without memory for that their release is on its own, and
+/// with `CONFIG_DEBUG_KOBJECT_RELEASE` comes up to four seconds later (`kobject_release()` in
+/// `lib/kobject.c`).
+fn outlive_the_patch() {
+    if cfg!(CONFIG_DEBUG_KOBJECT_RELEASE) {
+        fsleep(Delta::from_secs(5));
+    }
 }
