@@ -92,9 +92,21 @@ fn writes(bench: &mut Bench<'_>) -> Result<()> {
             "7000",
         ),
         (
+            &bandwidth(&node, "write"),
+            "9000",
+            &bandwidth(&node, "write"),
+            "7000",
+        ),
+        (
             &bandwidth(&initiator, "read"),
             "8000",
             &bandwidth(&initiator, "read"),
+            "0",
+        ),
+        (
+            &bandwidth(&initiator, "write"),
+            "8000",
+            &bandwidth(&initiator, "write"),
             "0",
         ),
     ] {
