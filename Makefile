@@ -63,7 +63,7 @@ STOCK := $(filter stock-%,$(KERNEL))
 setup: buildroot ## make the build root and the kernel, as far as they are missing
 	@$(if $(STOCK),scripts/stock $(STOCK:stock-%=%),scripts/kernel $(KERNEL))
 
-buildroot:
+buildroot: ## make the build root alone
 	@scripts/buildroot
 
 deb: buildroot ## the Debian packages, in build/deb
@@ -99,7 +99,7 @@ torture: test-module programs ## disturb numaweave in every way for an hour (TOR
 test: setup ## the tests, or those that ONLY names
 	@tests/run $(if $(ONLY),--only '$(ONLY)')
 
-test-all: setup ## these, and all suites on the checking kernels (hours)
+test-all: setup ## these, and suites on the checking kernels (hours)
 	@tests/run --all
 
 fuzz: buildroot ## look for inputs that break the pure code, with FUZZ as options of fuzz/run

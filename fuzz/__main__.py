@@ -90,7 +90,8 @@ def main() -> int:
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="fuzz/run", description=__doc__, allow_abbrev=False)
-    parser.add_argument("--target", action="append", choices=TARGETS, help="not all [all]")
+    one = "this one, and others named so [all]"
+    parser.add_argument("--target", action="append", choices=TARGETS, help=one)
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--seconds", type=int, default=60, metavar="N", help="for each target [60]")
     how.add_argument(

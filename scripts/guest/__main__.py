@@ -31,7 +31,7 @@ standard input and output are terminals (ctrl-] then ends the guest), and empty
 input otherwise. A run that fails by itself ends with 124 (no end in time), or
 125 (panic, oops, WARN, lockdep, RCU or hung-task report, a module that cannot
 be loaded, an unexpected end) and shows the console. A race that KCSAN reports
-counts if a function of numaweave's is in its backtraces, and is told otherwise.
+counts if a function of numaweave's is in its backtraces; others are listed.
 Modules and helpers of build/ are in the guest: /modules, numaweave-guest,
 numaweave-plan; copied files are in /copy, and the topology is in
 /topology.json. With one of Debian's own kernels numaweave is where its package

@@ -105,7 +105,7 @@ def main() -> int:
             or item.makes_kernel in kernels
         ]
         if not items:
-            print(f"no test matches '{options.only}', see --list", file=sys.stderr)
+            print(f"no test matches '{options.only}', see --all --list", file=sys.stderr)
             return 2
     elif not options.all:
         items = [item for item in items if not item.is_long]
@@ -141,7 +141,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--all",
         action="store_true",
-        help="also what takes hours: all suites on the kernels that check what they do",
+        help="also what takes hours: suites on the kernels that check what they do",
     )
     parser.add_argument(
         "--only", metavar="PATTERN", help="run items whose name contains or matches PATTERN"
