@@ -73,6 +73,17 @@ impl Topology {
             write: it.write,
         })
     }
+
+    /// The best that firmware says of `target` for one of `initiators`, for reads and for writes.
+    pub(crate) fn nearest_bandwidth(&self, initiators: &BTreeSet<u32>, target: u32) -> Coordinates {
+        let mut best = Coordinates::default();
+        for &initiator in initiators {
+            let told = self.bandwidth(initiator, target);
+            best.read = best.read.max(told.read);
+            best.write = best.write.max(told.write);
+        }
+        best
+    }
 }
 
 /// One node of a topology.

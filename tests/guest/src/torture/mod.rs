@@ -31,6 +31,7 @@ use crate::takeover::{self, Patch};
 use crate::usage::Usage;
 use crate::wait::wait_for;
 
+mod memory;
 mod model;
 mod monitor;
 mod pages;
@@ -139,8 +140,13 @@ impl<'a> Torture<'a> {
         // Every weight that is published waits for a grace period.
         file::write("/sys/kernel/rcu_expedited", "1")?;
         for &node in &self.machine.hotplug {
-            // What the kernel makes for a node when it has memory for the first time stays.
-            OnlineMemory::add(node)?.remove()?;
+            if machine::node_directory(node).exists() {
+                // What the kernel makes for a node when it has memory for the first time stays.
+                OnlineMemory::add(node)?.remove()?;
+            }
+        }
+        if self.removes_nodes() {
+            memory::remove_nodes(self.machine)?;
         }
         leaks::begin()?;
         let table = KernelTable::read()?;
@@ -193,6 +199,12 @@ impl<'a> Torture<'a> {
         Ok(())
     }
 
+    /// Whether nodes that wait for memory come and go themselves. Otherwise a part puts the memory that they
+    /// have online and offline.
+    fn removes_nodes(&self) -> bool {
+        self.has(Part::Dimms) && !self.has(Part::Memory)
+    }
+
     fn names(&self) -> String {
         let names: Vec<String> = self.parts.iter().map(|part| part.name()).collect();
         names.join(" ")
@@ -209,7 +221,7 @@ impl<'a> Torture<'a> {
         let site = Site::new(self.machine, &self.parts, churn, model.clone());
         let provider = (!churn).then(|| Provider::load("")).transpose()?;
         let disturbed = thread::scope(|scope| {
-            let workers = workers::spawn(scope, self.machine, &self.parts, rng.fork());
+            let workers = workers::spawn(scope, &site, rng.fork());
             let parts: Vec<_> = self
                 .parts
                 .iter()
@@ -244,7 +256,7 @@ impl<'a> Torture<'a> {
             model.forget_writes();
             Provider::load("")?
         };
-        let (patch, line) = self.come_to_rest(&provider, patch, model, &mut rng, tally)?;
+        let (patch, line) = self.come_to_rest(&provider, patch, churn, model, &mut rng, tally)?;
         let words = if churn { "churn, " } else { "" };
         if let Some(patch) = patch {
             tally.takeovers += 1;
@@ -260,6 +272,7 @@ impl<'a> Torture<'a> {
         &self,
         provider: &Provider,
         patch: Option<Patch>,
+        churned: bool,
         model: &mut Model,
         rng: &mut Rng,
         tally: &mut Tally,
@@ -276,6 +289,10 @@ impl<'a> Torture<'a> {
         if attached {
             // The part that loaded it has not waited.
             takeover::wait_until_attached(provider)?;
+        }
+        if !churned && !self.parts.iter().any(|part| part.leaves_more_to_do()) {
+            // Without a word from here: the hook has told of all that was reported.
+            self.expect_model(provider, model, attached)?;
         }
         if self.has(Part::Kernel) {
             // Its rows are ours again.
@@ -294,14 +311,7 @@ impl<'a> Torture<'a> {
         line += shown(attached, ", takeover");
         line += shown(!publish, ", unpublished");
 
-        wait_for("the state that the model predicts", || {
-            let differences = model.differences(provider, self.machine, attached)?;
-            Ok(if differences.is_empty() {
-                Ok(())
-            } else {
-                Err(differences.join("; "))
-            })
-        })?;
+        self.expect_model(provider, model, attached)?;
         wait_for("the kernel's table", || {
             let kernel = KernelTable::read()?;
             let weights = provider.weights()?;
@@ -321,6 +331,17 @@ impl<'a> Torture<'a> {
         Ok((patch, line))
     }
 
+    fn expect_model(&self, provider: &Provider, model: &Model, attached: bool) -> Result<()> {
+        wait_for("the state that the model predicts", || {
+            let differences = model.differences(provider, self.machine, attached)?;
+            Ok(if differences.is_empty() {
+                Ok(())
+            } else {
+                Err(differences.join("; "))
+            })
+        })
+    }
+
     /// Modules and memory blocks are as they were.
     fn expect_as_before(&self, modules: usize) -> Result<()> {
         let now = module_count()?;
@@ -335,6 +356,10 @@ impl<'a> Torture<'a> {
             self.machine.memory
         );
         for &node in &self.machine.hotplug {
+            if self.removes_nodes() {
+                memory::expect_removed(node)?;
+                continue;
+            }
             for (block, state) in memory_block::states(node)? {
                 ensure!(state == "offline", "{} is {state}", block.display());
             }

@@ -74,13 +74,7 @@ impl Model {
     /// bandwidth, which may have changed, leaves it.
     fn sight(&self, machine: &Machine, initiator: u32, node: u32) -> Coordinates {
         let told = |initiator| machine.topology.bandwidth(initiator, node);
-        let nearest = machine
-            .cpu
-            .iter()
-            .map(|&initiator| told(initiator))
-            .fold(Coordinates::default(), |best, next| {
-                by_side([best, next], |[best, next]| best.max(next))
-            });
+        let nearest = machine.topology.nearest_bandwidth(&machine.cpu, node);
         let now = self.coordinates(node);
         let over = self.overridden(node, Some(initiator));
         let sides = [over, told(initiator), nearest, now];
@@ -145,6 +139,10 @@ impl Model {
                 .to_owned(),
             ),
         ];
+        expected.push(("hook".to_owned(), "active".to_owned()));
+        if self.publish {
+            expected.push(("in_sync".to_owned(), "true".to_owned()));
+        }
         if let Some(pages) = self.max_cycle {
             expected.push(("max_cycle".to_owned(), pages.to_string()));
         }

@@ -85,8 +85,19 @@ impl Monitor {
         self.execute("device_add", &dimm)
     }
 
-    /// Pulls a DIMM out; its blocks are offline, or the kernel takes them offline.
+    /// Pulls out what [`Self::plug`] has plugged in; its blocks are offline, or the kernel takes them
+    /// offline.
     pub(super) fn pull(&mut self, id: &str) -> Result<()> {
+        self.pull_device(id)?;
+        self.execute("object-del", &json!({ "id": format!("{id}-ram") }))
+    }
+
+    /// Pulls out the DIMM that `node` was started with.
+    pub(super) fn pull_first(&mut self, node: u32) -> Result<()> {
+        self.pull_device(&format!("slot{node}"))
+    }
+
+    fn pull_device(&mut self, id: &str) -> Result<()> {
         self.execute("device_del", &json!({ "id": id }))?;
         wait_for(&format!("{id} to be gone"), || {
             self.receive()?;
@@ -98,7 +109,7 @@ impl Monitor {
             })
         })?;
         self.deleted.clear();
-        self.execute("object-del", &json!({ "id": format!("{id}-ram") }))
+        Ok(())
     }
 
     /// Has QEMU do `command`.

@@ -7,9 +7,7 @@
 //! when all have ended.
 
 use std::collections::BTreeSet;
-use std::fs::OpenOptions;
-use std::io::{Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::PoisonError;
 use std::thread;
@@ -20,16 +18,16 @@ use clap::ValueEnum;
 use fastrand::Rng;
 use nix::libc;
 
+use super::memory;
 use super::monitor::Monitor;
-use super::site::{is_away, Site};
+use super::site::Site;
 use crate::file;
 use crate::ftrace;
 use crate::injector::report;
 use crate::kernel_table;
 use crate::machine::{keeps_reports, Machine};
-use crate::memory_block::OnlineMemory;
 use crate::module::{self, Module, RIVAL};
-use crate::provider::{Provider, DIRECTORY};
+use crate::provider::Provider;
 use crate::random;
 use crate::takeover;
 use crate::wait::wait_for;
@@ -95,6 +93,12 @@ impl Part {
         }
     }
 
+    /// Whether what it has done is still open when it has ended: reports that nobody has heard, weights and
+    /// tables that somebody has to take back.
+    pub(super) fn leaves_more_to_do(self) -> bool {
+        matches!(self, Self::Weights | Self::Kernel | Self::Ftrace)
+    }
+
     /// Disturbs for a while.
     pub(super) fn act(self, site: &Site<'_>, rng: &mut Rng) -> Result<()> {
         match self {
@@ -103,8 +107,8 @@ impl Part {
             Self::Weights => weights(site, rng),
             Self::Reports => reports(site, rng),
             Self::Kernel => kernel(site, rng),
-            Self::Memory => memory(site),
-            Self::Dimms => dimms(site, rng),
+            Self::Memory => memory::blocks_come_and_go(site),
+            Self::Dimms => memory::dimms_come_and_go(site, rng),
             Self::Takeover => take_over(site, rng),
             Self::Modules => churn(site, rng),
             Self::Ftrace => flip_ftrace(site, rng),
@@ -114,12 +118,12 @@ impl Part {
 }
 
 /// A moment in which others do something.
-fn pause(rng: &mut Rng) {
+pub(super) fn pause(rng: &mut Rng) {
     thread::sleep(Duration::from_micros(rng.u64(..8_000)));
 }
 
 /// One of a few.
-fn one_of<T>(rng: &mut Rng, choices: impl IntoIterator<Item = T>) -> Result<T> {
+pub(super) fn one_of<T>(rng: &mut Rng, choices: impl IntoIterator<Item = T>) -> Result<T> {
     let choices: Vec<T> = choices.into_iter().collect();
     rng.choice(choices).context("nothing to choose from")
 }
@@ -261,8 +265,11 @@ fn kernel(site: &Site<'_>, rng: &mut Rng) -> Result<()> {
     Ok(())
 }
 
-/// A weight that an administrator writes into the kernel's table stays through a change of ours, until
-/// he turns `auto` on again.
+/// Targets with weights of their own each, on most machines.
+const TARGETS: [&str; 3] = ["900", "999", "970"];
+
+/// A weight that an administrator writes into the kernel's table, in the middle of changes of ours, stays
+/// through them and later ones, until he turns `auto` on again.
 pub(super) fn administrator_wins(
     provider: &Provider,
     machine: &Machine,
@@ -270,13 +277,27 @@ pub(super) fn administrator_wins(
     rng: &mut Rng,
 ) -> Result<()> {
     let node = *one_of(rng, &machine.memory)?;
+    let mut ours = BTreeSet::new();
+    for target in TARGETS {
+        provider.write("target", target)?;
+        ours.insert(provider.number(&format!("node{node}/weight"))?);
+    }
     // Another than ours, which would not be known for his.
-    let ours = provider.number(&format!("node{node}/weight"))?;
     let his = one_of(
         rng,
-        (1..=255_u8).filter(|&weight| u32::from(weight) != ours),
+        (1..=255_u8).filter(|&weight| !ours.contains(&weight.into())),
     )?;
-    kernel_table::set_weight(node, his)?;
+    thread::scope(|scope| {
+        let publishing = scope.spawn(|| {
+            let mut targets = TARGETS.iter().cycle().take(3 * TARGETS.len());
+            targets.try_for_each(|target| provider.write("target", target))
+        });
+        pause(rng);
+        kernel_table::set_weight(node, his)?;
+        publishing
+            .join()
+            .map_err(|_| anyhow!("a writer panicked"))?
+    })?;
     provider.write("target", "987")?;
     if attached {
         takeover::wait_for_kernel_weight(provider, node, his)?;
@@ -284,7 +305,7 @@ pub(super) fn administrator_wins(
     let kernel: u8 = file::parse(kernel_table::weight_file(node))?;
     ensure!(
         kernel == his,
-        "the administrator wrote weight {his} for node {node} over {ours}; there is {kernel}"
+        "the administrator wrote weight {his} for node {node} over {ours:?}; there is {kernel}"
     );
     kernel_table::set_auto(true)?;
     provider.write("auto", "true")?;
@@ -296,109 +317,6 @@ pub(super) fn administrator_wins(
             Err(in_sync)
         })
     })
-}
-
-/// Who holds a file of the node open has nothing of it once the node has gone.
-fn memory(site: &Site<'_>) -> Result<()> {
-    for &node in &site.machine.hotplug {
-        for _ in 0..2 {
-            let memory = OnlineMemory::add(node)?;
-            let path = PathBuf::from(DIRECTORY).join(format!("node{node}/weight"));
-            let open = || OpenOptions::new().read(true).write(true).open(&path);
-            let mut held = match wait_for("the node's directory", || match open() {
-                Ok(file) => Ok(Ok(file)),
-                Err(error) if site.churn => bail!(error),
-                Err(error) => Ok(Err(error.to_string())),
-            }) {
-                Ok(file) => Some(file),
-                Err(_) if site.churn => None,
-                Err(error) => return Err(error),
-            };
-            memory.remove()?;
-            site.change();
-            if let Some(file) = &mut held {
-                let read = file.read(&mut [0; 8]);
-                let written = file.write(b"3");
-                for result in [read, written] {
-                    ensure!(
-                        result.as_ref().is_err_and(is_away),
-                        "the open file of node {node}, which is gone, gives {result:?}"
-                    );
-                }
-            }
-        }
-    }
-    Ok(())
-}
-
-fn dimms(site: &Site<'_>, rng: &mut Rng) -> Result<()> {
-    let mut monitor = Monitor::open()?;
-    let machine = site.machine;
-    let mut nodes: Vec<u32> = machine.memory.iter().copied().skip(1).collect();
-    if !site.has(Part::Memory) {
-        // Nodes without memory, which that part has to itself.
-        nodes.extend(&machine.hotplug);
-    }
-    for number in 0..2 {
-        let node = one_of(rng, nodes.iter().copied())?;
-        let id = format!("torture{number}");
-        let before = blocks()?;
-        monitor.plug(&id, node, machine.hotplug.len() + number)?;
-        let new = wait_for("the blocks of a new DIMM", || {
-            let new: Vec<PathBuf> = blocks()?.difference(&before).cloned().collect();
-            Ok(if new.is_empty() {
-                Err("none".to_owned())
-            } else {
-                Ok(new)
-            })
-        })?;
-        for block in &new {
-            file::write(block.join("state"), "online_movable")?;
-        }
-        site.change();
-        expect_shown(site, node, true)?;
-        pause(rng);
-        for block in &new {
-            wait_for("a block to be offline", || {
-                Ok(file::try_write(block.join("state"), "offline")
-                    .map_err(|error| error.to_string()))
-            })?;
-        }
-        expect_shown(site, node, machine.memory.contains(&node))?;
-        monitor.pull(&id)?;
-        site.change();
-    }
-    Ok(())
-}
-
-/// Waits until numaweave, if it stays, shows `node` or not.
-fn expect_shown(site: &Site<'_>, node: u32, shown: bool) -> Result<()> {
-    if site.churn {
-        return Ok(());
-    }
-    let directory = Path::new(DIRECTORY).join(format!("node{node}"));
-    wait_for("the nodes with memory to be shown", || {
-        Ok(if directory.exists() == shown {
-            Ok(())
-        } else {
-            Err(format!("node {node}: {}", directory.exists()))
-        })
-    })
-}
-
-/// All memory blocks.
-fn blocks() -> Result<BTreeSet<PathBuf>> {
-    let folder = "/sys/devices/system/memory";
-    let mut blocks = BTreeSet::new();
-    for entry in std::fs::read_dir(folder).with_context(|| format!("cannot list {folder}"))? {
-        let path = entry
-            .with_context(|| format!("cannot list {folder}"))?
-            .path();
-        if path.join("state").exists() {
-            blocks.insert(path);
-        }
-    }
-    Ok(blocks)
 }
 
 fn take_over(site: &Site<'_>, rng: &mut Rng) -> Result<()> {
@@ -464,8 +382,9 @@ fn come_and_go(site: &Site<'_>, rng: &mut Rng) -> Result<()> {
     Ok(())
 }
 
+/// While ftrace is off nothing can be replaced, and where something is it cannot be turned off.
 fn flip_ftrace(site: &Site<'_>, rng: &mut Rng) -> Result<()> {
-    for _ in 0..6 {
+    for number in 0..6 {
         let held = site.hold_ftrace();
         match file::try_write(ftrace::ENABLED, "0") {
             Ok(_) => site.change(),
@@ -473,20 +392,34 @@ fn flip_ftrace(site: &Site<'_>, rng: &mut Rng) -> Result<()> {
             Err(error) if error.raw_os_error() == Some(libc::EBUSY) => site.refuse(),
             Err(error) => bail!("{}: {error}", ftrace::ENABLED),
         }
+        if site.is_alone() && number == 0 {
+            ensure!(site.load_patch()?.is_none(), "patched without ftrace");
+        }
         pause(rng);
         file::write(ftrace::ENABLED, "1")?;
+        if site.is_alone() && number == 0 {
+            let patch = site.load_patch()?.context("refused with ftrace")?;
+            let off = file::try_write(ftrace::ENABLED, "0");
+            let off = off.err().and_then(|error| error.raw_os_error());
+            ensure!(off == Some(libc::EBUSY), "ftrace is off: {off:?}");
+            site.refuse();
+            patch.remove()?;
+        }
         drop(held);
         pause(rng);
     }
     Ok(())
 }
 
-/// One of the two gets the function, and the other an EBUSY.
+/// Who comes second is refused, or without effect: see the case `takeover.rival`.
 fn rival(site: &Site<'_>, rng: &mut Rng) -> Result<()> {
-    for _ in 0..6 {
+    for number in 0..6 {
         match Module::load(RIVAL, "") {
             Ok(module) => {
                 site.change();
+                if site.is_alone() && number < 2 {
+                    ensure!(site.load_patch()?.is_none(), "patched beside a rival");
+                }
                 pause(rng);
                 let _held = site.hold_ftrace();
                 module.unload()?;

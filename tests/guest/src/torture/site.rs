@@ -33,6 +33,17 @@ pub(super) struct Site<'a> {
     ftrace: Mutex<()>,
     changes: AtomicU64,
     refused: AtomicU64,
+    /// Odd while memory is taken away, so that pages go elsewhere.
+    moving: AtomicU64,
+}
+
+/// Memory is being taken away as long as this lives.
+pub(super) struct Moving<'a>(&'a AtomicU64);
+
+impl Drop for Moving<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
 }
 
 impl<'a> Site<'a> {
@@ -51,7 +62,19 @@ impl<'a> Site<'a> {
             ftrace: Mutex::new(()),
             changes: AtomicU64::new(0),
             refused: AtomicU64::new(0),
+            moving: AtomicU64::new(0),
         }
+    }
+
+    /// Says that pages may leave their nodes until the result is dropped. For one part.
+    pub(super) fn begin_moving(&self) -> Moving<'_> {
+        self.moving.fetch_add(1, Ordering::SeqCst);
+        Moving(&self.moving)
+    }
+
+    /// The number of times that memory began or ended to be taken away.
+    pub(super) fn moved(&self) -> u64 {
+        self.moving.load(Ordering::SeqCst)
     }
 
     pub(super) fn changes(&self) -> u64 {
@@ -83,6 +106,11 @@ impl<'a> Site<'a> {
 
     pub(super) fn has(&self, part: Part) -> bool {
         self.parts.contains(&part)
+    }
+
+    /// Whether one part acts alone.
+    pub(super) fn is_alone(&self) -> bool {
+        self.parts.len() == 1
     }
 
     pub(super) fn change(&self) {

@@ -11,7 +11,7 @@ use std::thread::{Scope, ScopedJoinHandle};
 use anyhow::{anyhow, ensure, Context, Result};
 use fastrand::Rng;
 
-use super::parts::Part;
+use super::site::Site;
 use crate::cpuset::Cpuset;
 use crate::machine::Machine;
 use crate::mapping::{Backing, Mapping};
@@ -50,19 +50,16 @@ impl Workers<'_> {
 /// Starts them.
 pub(super) fn spawn<'scope>(
     scope: &'scope Scope<'scope, '_>,
-    machine: &'scope Machine,
-    parts: &'scope BTreeSet<Part>,
+    site: &'scope Site<'_>,
     mut rng: Rng,
 ) -> Workers<'scope> {
     let stop = Arc::new(AtomicBool::new(false));
     let threads = (0..WORKERS)
         .map(|index| {
             let (stop, mut rng) = (stop.clone(), rng.fork());
-            // Pages of a DIMM that is pulled go elsewhere.
-            let moves = parts.contains(&Part::Dimms);
             scope.spawn(move || match index {
-                0 => under_cpuset(&stop, machine, &mut rng),
-                _ => batches(index, &stop, machine, moves, &mut rng),
+                0 => under_cpuset(&stop, site.machine, &mut rng),
+                _ => batches(index, &stop, site, &mut rng),
             })
         })
         .collect();
@@ -70,14 +67,8 @@ pub(super) fn spawn<'scope>(
 }
 
 /// Allocates in this thread, and looks whether each page is on a node of the policy.
-fn batches(
-    index: usize,
-    stop: &AtomicBool,
-    machine: &Machine,
-    moves: bool,
-    rng: &mut Rng,
-) -> Result<u64> {
-    let all = &machine.memory;
+fn batches(index: usize, stop: &AtomicBool, site: &Site<'_>, rng: &mut Rng) -> Result<u64> {
+    let all = &site.machine.memory;
     let by_task = index % 2 == 0;
     let backing = match index {
         1..=3 => Backing::Anonymous,
@@ -100,6 +91,7 @@ fn batches(
         if by_task {
             mempolicy::set_for_task(&nodes, meaning)?;
         }
+        let epoch = site.moved();
         let mapping = Mapping::new(backing, pages)?;
         if !by_task {
             mempolicy::set_for_mapping(&mapping, &nodes, meaning)?;
@@ -107,7 +99,10 @@ fn batches(
         for page in 0..pages {
             mapping.fault_page(page);
         }
-        for node in mapping.order()?.into_iter().flatten() {
+        let order = mapping.order()?;
+        // Pages of a DIMM that is pulled go elsewhere.
+        let moves = epoch % 2 != 0 || epoch != site.moved();
+        for node in order.into_iter().flatten() {
             // The n-th of the allowed nodes need not be node n.
             let allowed = if meaning == Meaning::Relative {
                 all

@@ -220,6 +220,32 @@ fn is_refusal(error: &io::Error, is_writable: bool) -> bool {
     }
 }
 
+/// Whether a file of this name may show this value, by its entry in `Documentation/ABI`.
+fn is_documented(name: &str, value: &str) -> bool {
+    let number = |from, to| {
+        let number = value.parse::<u64>();
+        number.is_ok_and(|number| (from..=to).contains(&number))
+    };
+    let words: &[&str] = match name {
+        "auto" | "publish" | "in_sync" => &["true", "false"],
+        "algorithm" => &["[balanced] mainline", "balanced [mainline]"],
+        "metric" => &["[min] read write", "min [read] write", "min read [write]"],
+        "scope" => &["[system] initiator", "system [initiator]"],
+        "attached" => &["none", "publish"],
+        "hook" => &["active"],
+        "source" => &["firmware", "update", "override", "system", "none"],
+        "weight" => return number(1, 255),
+        "read_bandwidth" | "write_bandwidth" => return number(0, u32::MAX.into()),
+        "cycle" => return number(1, u64::MAX),
+        "max_cycle" => return number(1, 4096),
+        "target" => return number(1, 1000),
+        "efficiency" => return number(0, 1_000_000),
+        "generation" | "placed" | "fallbacks" => return number(0, u64::MAX),
+        _ => return false,
+    };
+    words.contains(&value)
+}
+
 /// Everything makes sense.
 fn look(provider: &Provider) -> Result<()> {
     let weights = provider.weights()?;
@@ -227,6 +253,11 @@ fn look(provider: &Provider) -> Result<()> {
         weights.values().all(|&weight| weight != 0),
         "a weight of 0 without the takeover: {weights}"
     );
+    for name in file_names()? {
+        let value = provider.read(&name)?;
+        let last = name.rsplit('/').next().unwrap_or(&name);
+        ensure!(is_documented(last, &value), "{name} is {value:?}");
+    }
     provider.expect("cycle", &weights.cycle().to_string())?;
     let efficiency = provider.number("efficiency")?;
     ensure!(efficiency <= 1_000_000, "an efficiency of {efficiency} ppm");
