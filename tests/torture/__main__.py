@@ -22,13 +22,12 @@ from dataclasses import dataclass, field
 
 from harness.item import BUILD
 
-from .session import ALL, PARTS, TOPOLOGIES, WRITES, Scenario, Session, run, scenarios
+from .session import ALL, PARTS, QUICK, TOPOLOGIES, WRITES, Scenario, Session, run, scenarios
 from .summary import commit, summary
 
 FOLDER = BUILD / "torture"
 STATE = FOLDER / "campaign.json"
 HOUR = 3600
-QUICK = ("test", "stock-7.2", "stock-7.3")
 
 
 @dataclass
@@ -137,7 +136,6 @@ def one_session(campaign: Campaign, scenario: Scenario, number: int) -> Session:
     name = f"session-{number}-{scenario.kernel}-{scenario.topology}-{scenario.part}"
     seed = random.Random(f"{campaign.seed} {number}").getrandbits(64)
     start = time.monotonic()
-    # A kernel that checks everything takes ten times as long for one.
     rounds = campaign.rounds if scenario.kernel in QUICK else max(1, campaign.rounds // 3)
     session = run(scenario, seed, rounds, FOLDER / f"{name}.log")
     session.number = number

@@ -32,7 +32,7 @@ pub(crate) struct Order {
 /// Writes between two looks at everything.
 const LOOK: u32 = 512;
 /// Of as many writes one has all files read before and after it.
-const WHOLE: u32 = 256;
+const WHOLE: u32 = 1024;
 /// Writes between two loads.
 const LOAD: u32 = 5_000;
 /// Writes between two lines of progress.
