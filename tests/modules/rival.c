@@ -4,7 +4,9 @@
  * with a handler after the probed instruction it may change where execution goes
  * on, and the kernel lets one user of a function do that.
  *
- * For the torture tests: whoever comes second has to be refused with EBUSY.
+ * For the torture and the case takeover.rival: beside it the takeover has to be
+ * refused with EBUSY. Beside the takeover this probe has to be without effect;
+ * whether its registration says so is up to the kernel (Linux 7.2's does not).
  */
 #include <linux/kprobes.h>
 #include <linux/module.h>
