@@ -13,7 +13,7 @@ from .session import ALL, PARTS, WRITES, Session
 if TYPE_CHECKING:
     from .__main__ import Campaign
 
-COLUMNS = ("rounds", "changes", "refused", "batches", "pages")
+COLUMNS = ("rounds", "changes", "refused", "batches", "compared", "pages")
 
 
 def commit() -> str:

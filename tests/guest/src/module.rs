@@ -32,11 +32,7 @@ impl Module {
     ///
     /// The errno of a refused load is in the error's chain: see [`errno`].
     pub(crate) fn load(name: &'static str, parameters: &str) -> Result<Self> {
-        let path = format!("/modules/{name}.ko");
-        let file = File::open(&path).with_context(|| format!("cannot open {path}"))?;
-        let options = CString::new(parameters).context("a module parameter holds a NUL")?;
-        finit_module(&file, &options, ModuleInitFlags::empty())
-            .with_context(|| format!("the kernel refuses {path} with parameters {parameters:?}"))?;
+        insert(name, parameters)?;
         Ok(Self { name, loaded: true })
     }
 
@@ -82,6 +78,19 @@ impl Drop for Module {
             }
         }
     }
+}
+
+/// Loads the module `name` as [`Module::load`] does, to stay.
+pub(crate) fn load_for_good(name: &str) -> Result<()> {
+    insert(name, "")
+}
+
+fn insert(name: &str, parameters: &str) -> Result<()> {
+    let path = format!("/modules/{name}.ko");
+    let file = File::open(&path).with_context(|| format!("cannot open {path}"))?;
+    let options = CString::new(parameters).context("a module parameter holds a NUL")?;
+    finit_module(&file, &options, ModuleInitFlags::empty())
+        .with_context(|| format!("the kernel refuses {path} with parameters {parameters:?}"))
 }
 
 /// Unloads a module by its name.

@@ -124,6 +124,18 @@ impl Provider {
             .collect()
     }
 
+    /// The weights it shows for the CPUs of `initiator`, or those for all.
+    pub(crate) fn weights_for(&self, initiator: Option<u32>) -> Result<Weights> {
+        let Some(initiator) = initiator else {
+            return self.weights();
+        };
+        let weight = |node| self.path(&format!("node{node}/initiator{initiator}/weight"));
+        let nodes = self.nodes()?.into_iter();
+        nodes
+            .map(|node| Ok((node, file::parse(weight(node))?)))
+            .collect()
+    }
+
     /// The bandwidth it shows for a node.
     pub(crate) fn bandwidth(&self, node: u32) -> Result<Coordinates> {
         Ok(Coordinates {

@@ -19,7 +19,9 @@ use crate::workload;
 
 /// Name of the module, and of its patch.
 pub(crate) const MODULE: &str = "numaweave_livepatch";
-const ENABLED: &str = "/sys/kernel/livepatch/numaweave_livepatch/enabled";
+/// Its switch.
+pub(crate) const ENABLED: &str = "/sys/kernel/livepatch/numaweave_livepatch/enabled";
+const TRANSITION: &str = "/sys/kernel/livepatch/numaweave_livepatch/transition";
 const USERS: &str = "/sys/module/numaweave_livepatch/refcnt";
 
 /// numaweave with the takeover attached; both are unloaded when dropped.
@@ -195,6 +197,15 @@ pub(crate) fn wait_for_kernel_weight(provider: &Provider, node: u32, weight: u8)
 /// Whether the patch is there.
 pub(crate) fn is_enabled() -> bool {
     Path::new(ENABLED).exists()
+}
+
+/// Whether all tasks go by the patch, or none; [`None`] while they change over.
+pub(crate) fn is_settled() -> Option<bool> {
+    match file::read(TRANSITION) {
+        Ok(transition) if transition == "0" => (file::read(ENABLED).ok()? == "1").then_some(true),
+        Ok(_) => None,
+        Err(_) => (!is_enabled()).then_some(false),
+    }
 }
 
 /// Has the kernel's own functions back, and waits until nobody uses ours and the module can be

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use crate::kernel_table::KernelTable;
 use crate::machine::{self, Coordinates, Machine};
@@ -210,25 +210,13 @@ impl Model {
         }
     }
 
-    /// The system's weights as shown, once they are as predicted.
+    /// The weights that decisions for `initiator`'s CPUs go by, as shown, once they are as predicted.
     pub(super) fn weights_for(
         &self,
         provider: &Provider,
         initiator: Option<u32>,
     ) -> Result<Weights> {
-        match initiator {
-            Some(initiator) if self.scope == "initiator" => provider
-                .nodes()?
-                .into_iter()
-                .map(|node| {
-                    let weight =
-                        provider.number(&format!("node{node}/initiator{initiator}/weight"));
-                    let weight = u8::try_from(weight?).context("a weight above 255")?;
-                    Ok((node, weight))
-                })
-                .collect(),
-            _ => provider.weights(),
-        }
+        provider.weights_for(initiator.filter(|_| self.scope == "initiator"))
     }
 }
 

@@ -94,7 +94,8 @@ fn some_of(weights: &Weights, rng: &mut Rng) -> Weights {
     }
 }
 
-fn run_on(node: u32) -> Result<()> {
+/// Has this thread run on the CPUs of `node` alone.
+pub(super) fn run_on(node: u32) -> Result<()> {
     let list = file::read(node_directory(node).join("cpulist"))?;
     let mut cpus = CpuSet::new();
     for cpu in file::parse_list(&list)? {

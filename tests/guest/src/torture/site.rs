@@ -33,6 +33,7 @@ pub(super) struct Site<'a> {
     ftrace: Mutex<()>,
     changes: AtomicU64,
     refused: AtomicU64,
+    compared: AtomicU64,
     /// Odd while memory is taken away, so that pages go elsewhere.
     moving: AtomicU64,
 }
@@ -62,6 +63,7 @@ impl<'a> Site<'a> {
             ftrace: Mutex::new(()),
             changes: AtomicU64::new(0),
             refused: AtomicU64::new(0),
+            compared: AtomicU64::new(0),
             moving: AtomicU64::new(0),
         }
     }
@@ -77,12 +79,22 @@ impl<'a> Site<'a> {
         self.moving.load(Ordering::SeqCst)
     }
 
+    /// What has been changed up to now; what is being changed is counted when it is done.
     pub(super) fn changes(&self) -> u64 {
-        self.changes.load(Ordering::Relaxed)
+        self.changes.load(Ordering::SeqCst)
     }
 
     pub(super) fn refused(&self) -> u64 {
         self.refused.load(Ordering::Relaxed)
+    }
+
+    /// Batches that were compared with the table in force.
+    pub(super) fn compared(&self) -> u64 {
+        self.compared.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn compare(&self) {
+        self.compared.fetch_add(1, Ordering::Relaxed);
     }
 
     /// The takeover, if the part that it belongs to has left it there.
@@ -114,7 +126,7 @@ impl<'a> Site<'a> {
     }
 
     pub(super) fn change(&self) {
-        self.changes.fetch_add(1, Ordering::Relaxed);
+        self.changes.fetch_add(1, Ordering::SeqCst);
     }
 
     pub(super) fn refuse(&self) {

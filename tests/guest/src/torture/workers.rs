@@ -11,11 +11,15 @@ use std::thread::{Scope, ScopedJoinHandle};
 use anyhow::{anyhow, ensure, Context, Result};
 use fastrand::Rng;
 
+use super::in_force::InForce;
+use super::pages;
+use super::parts::one_of;
 use super::site::Site;
 use crate::cpuset::Cpuset;
 use crate::machine::Machine;
 use crate::mapping::{Backing, Mapping};
 use crate::mempolicy::{self, Meaning};
+use crate::provider::Provider;
 use crate::takeover::list;
 use crate::workload;
 
@@ -47,10 +51,11 @@ impl Workers<'_> {
     }
 }
 
-/// Starts them.
+/// Starts them; `provider` is numaweave if it stays.
 pub(super) fn spawn<'scope>(
     scope: &'scope Scope<'scope, '_>,
     site: &'scope Site<'_>,
+    provider: Option<&'scope Provider>,
     mut rng: Rng,
 ) -> Workers<'scope> {
     let stop = Arc::new(AtomicBool::new(false));
@@ -59,15 +64,22 @@ pub(super) fn spawn<'scope>(
             let (stop, mut rng) = (stop.clone(), rng.fork());
             scope.spawn(move || match index {
                 0 => under_cpuset(&stop, site.machine, &mut rng),
-                _ => batches(index, &stop, site, &mut rng),
+                _ => batches(index, &stop, site, provider, &mut rng),
             })
         })
         .collect();
     Workers { stop, threads }
 }
 
-/// Allocates in this thread, and looks whether each page is on a node of the policy.
-fn batches(index: usize, stop: &AtomicBool, site: &Site<'_>, rng: &mut Rng) -> Result<u64> {
+/// Allocates in this thread, and looks whether each page is on a node of the policy; and, where one
+/// table was in force meanwhile and nothing else takes turns, whether each node has its share.
+fn batches(
+    index: usize,
+    stop: &AtomicBool,
+    site: &Site<'_>,
+    provider: Option<&Provider>,
+    rng: &mut Rng,
+) -> Result<u64> {
     let all = &site.machine.memory;
     let by_task = index % 2 == 0;
     let backing = match index {
@@ -91,6 +103,15 @@ fn batches(index: usize, stop: &AtomicBool, site: &Site<'_>, rng: &mut Rng) -> R
         if by_task {
             mempolicy::set_for_task(&nodes, meaning)?;
         }
+        let initiator = *one_of(rng, &site.machine.cpu)?;
+        pages::run_on(initiator)?;
+        // Under a task's policy the kernel's own pages take turns, and four huge pages say little.
+        let is_exact = !by_task && backing != Backing::Thp && meaning != Meaning::Relative;
+        let look = || match provider.filter(|_| is_exact) {
+            Some(provider) => InForce::look(site, provider, initiator),
+            None => Ok(None),
+        };
+        let before = look()?;
         let epoch = site.moved();
         let mapping = Mapping::new(backing, pages)?;
         if !by_task {
@@ -99,10 +120,12 @@ fn batches(index: usize, stop: &AtomicBool, site: &Site<'_>, rng: &mut Rng) -> R
         for page in 0..pages {
             mapping.fault_page(page);
         }
+        let after = look()?;
         let order = mapping.order()?;
         // Pages of a DIMM that is pulled go elsewhere.
         let moves = epoch % 2 != 0 || epoch != site.moved();
-        for node in order.into_iter().flatten() {
+        let order: Vec<u32> = order.into_iter().flatten().collect();
+        for node in &order {
             // The n-th of the allowed nodes need not be node n.
             let allowed = if meaning == Meaning::Relative {
                 all
@@ -110,9 +133,15 @@ fn batches(index: usize, stop: &AtomicBool, site: &Site<'_>, rng: &mut Rng) -> R
                 &nodes
             };
             ensure!(
-                moves || allowed.contains(&node),
+                moves || allowed.contains(node),
                 "a page of {backing:?} under a policy of {nodes:?} ({meaning:?}) lies on node {node}"
             );
+        }
+        if let Some(table) = before.filter(|table| after.as_ref() == Some(table) && !moves) {
+            table
+                .expect(&nodes, &order)
+                .with_context(|| format!("{backing:?} ({meaning:?}) from node {initiator}"))?;
+            site.compare();
         }
         done += 1;
     }
