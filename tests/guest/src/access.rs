@@ -26,6 +26,9 @@ pub(crate) struct Question {
     /// Leave what the caller has for new namespaces first.
     #[arg(long, value_enum)]
     inside: Option<Inside>,
+    /// Write this to the one file, rather than look at what opens.
+    #[arg(long)]
+    write: Option<String>,
 }
 
 /// What containers are made of.
@@ -53,6 +56,10 @@ pub(crate) fn main(question: &Question) -> Result<ExitCode> {
         Some(Inside::UserNamespace) => become_root_of_namespace()?,
         Some(Inside::ReadOnlySys) => make_sys_read_only()?,
         None => {}
+    }
+    if let (Some(value), [path]) = (&question.write, question.paths.as_slice()) {
+        println!("{}", errno(file::try_write(path, value)));
+        return Ok(ExitCode::SUCCESS);
     }
     let mut accesses = Accesses::new();
     for path in &question.paths {
@@ -126,20 +133,35 @@ const SETPRIV: &str = "/usr/bin/setpriv";
 const USER: [&str; 3] = ["--reuid=1000", "--regid=1000", "--clear-groups"];
 const NO_CAPABILITIES: [&str; 2] = ["--bounding-set=-all", "--inh-caps=-all"];
 
+impl Who {
+    /// Has him run this program, with `arguments`, in a process of its own.
+    fn command(self, arguments: &[&str]) -> Result<Command> {
+        let (options, inside): (&[&str], _) = match self {
+            Self::Root(inside) => (&[], inside),
+            Self::User(inside) => (&USER, inside),
+            Self::BareRoot => (&NO_CAPABILITIES, None),
+        };
+        let mut command = Command::new(SETPRIV);
+        command
+            .args(options)
+            .arg(workload::program()?)
+            .arg("access");
+        if let Some(inside) = inside {
+            command.args(["--inside", inside]);
+        }
+        command.args(arguments);
+        Ok(command)
+    }
+
+    /// Has him write `value` to the file at `path`; returns whether that was taken.
+    pub(crate) fn writes(self, path: &Path, value: &str) -> Result<bool> {
+        let path = path.to_str().context("a path that is no text")?;
+        let status = workload::json_of::<i32>(&mut self.command(&["--write", value, path])?)?;
+        Ok(status == 0)
+    }
+}
+
 /// Tries `paths` as `who` in a process of its own.
 pub(crate) fn ask(who: Who, paths: &[&str]) -> Result<Accesses> {
-    let (options, inside): (&[&str], _) = match who {
-        Who::Root(inside) => (&[], inside),
-        Who::User(inside) => (&USER, inside),
-        Who::BareRoot => (&NO_CAPABILITIES, None),
-    };
-    let mut command = Command::new(SETPRIV);
-    command
-        .args(options)
-        .arg(workload::program()?)
-        .arg("access");
-    if let Some(inside) = inside {
-        command.args(["--inside", inside]);
-    }
-    workload::json_of(command.args(paths))
+    workload::json_of(&mut who.command(paths)?)
 }

@@ -3,16 +3,18 @@
 //! The samples: `perf_injector`, which the other cases rely on, and `spread_pages`.
 
 use anyhow::{bail, ensure, Context, Result};
+use fastrand::Rng;
 use nix::errno::Errno;
 use numaweave_policy::schedule::{DIRECT_NODES, DIRECT_STEPS};
 
 use crate::file;
-use crate::harness::{Bench, Case, Scope, Suite};
+use crate::harness::{note, Bench, Case, Scope, Suite};
 use crate::injector::{Injector, INJECT};
 use crate::kernel_table::KernelTable;
 use crate::machine::{keeps_reports, reported, Coordinates};
 use crate::module::{self, Module};
 use crate::provider::Provider;
+use crate::random;
 use crate::wait::wait_for;
 
 pub(super) const SUITE: Suite = Suite {
@@ -20,6 +22,7 @@ pub(super) const SUITE: Suite = Suite {
     cases: &[
         Case::new("reports", Scope::FirmwareData, reports),
         Case::new("refuses", Scope::Everywhere, refuses),
+        Case::new("random_lines", Scope::FirmwareData, random_lines),
     ],
 };
 
@@ -79,6 +82,110 @@ fn refuses(bench: &mut Bench<'_>) -> Result<()> {
     }
     let after = KernelTable::read()?;
     ensure!(after == before, "refused lines made {before} into {after}");
+    drop(injector);
+    Ok(())
+}
+
+/// What lines are made of.
+const PIECES: [&str; 20] = [
+    " ",
+    " ",
+    " ",
+    "0",
+    "1",
+    "2",
+    "7",
+    "8",
+    "9",
+    "10",
+    "0x",
+    "0X",
+    "f",
+    "-",
+    "+",
+    "\n",
+    "\t",
+    "4294967295",
+    "4294967296",
+    "\u{e9}",
+];
+
+/// A number as the injector's description has it.
+fn number(text: &str) -> Option<u32> {
+    let hexadecimal = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"));
+    let (digits, radix) = match (hexadecimal, text.strip_prefix('0')) {
+        (Some(digits), _) => (digits, 16),
+        (None, Some(digits)) if !digits.is_empty() => (digits, 8),
+        _ => (text, 10),
+    };
+    // The library would take a sign.
+    let plain = digits.chars().all(|digit| digit.is_digit(radix));
+    u32::from_str_radix(digits, radix).ok().filter(|_| plain)
+}
+
+/// Node and coordinates of a line, if it is one.
+fn report_of(line: &str) -> Option<(u32, Coordinates)> {
+    const LONGEST: usize = 64;
+
+    let fields: Vec<&str> = line.strip_suffix('\n').unwrap_or(line).split(' ').collect();
+    let &[node, read, write] = fields.as_slice() else {
+        return None;
+    };
+    let (read, write) = (number(read)?, number(write)?);
+    let report = (number(node)?, Coordinates { read, write });
+    (line.len() <= LONGEST).then_some(report)
+}
+
+/// Lines at random are taken for what they say, or refused.
+fn random_lines(_bench: &mut Bench<'_>) -> Result<()> {
+    const LINES: u32 = 5_000;
+
+    let seed = fastrand::u64(..);
+    note(&format!("seed {seed}"));
+    let mut rng = Rng::with_seed(seed);
+    let injector = Injector::load()?;
+    let online = file::parse_list(&file::read("/sys/devices/system/node/online")?)?;
+    for &node in &online {
+        // From here on it is undone in the end.
+        injector.inject(node, reported(node))?;
+    }
+    let mut taken = 0;
+    for _ in 0..LINES {
+        let mut field = || match rng.u32(..3) {
+            0 => rng.u32(..4).to_string(),
+            1 => random::bandwidth(&mut rng).to_string(),
+            _ => (0..rng.u32(..4))
+                .filter_map(|_| rng.choice(PIECES))
+                .collect(),
+        };
+        let mut line = format!("{} {} {}", field(), field(), field());
+        if rng.bool() {
+            line.push('\n');
+        }
+        let result = file::try_write(INJECT, &line);
+        let errno = result.as_ref().err().and_then(std::io::Error::raw_os_error);
+        let report = report_of(&line);
+        let expected = match report {
+            None => Some(Errno::EINVAL),
+            Some((node, _)) if !online.contains(&node) => Some(Errno::ENODEV),
+            Some(_) => None,
+        };
+        ensure!(
+            errno.map(Errno::from_raw) == expected,
+            "{line:?} written to {INJECT} gives {result:?}, expected {expected:?}"
+        );
+        let Some((node, coordinates)) = report.filter(|_| expected.is_none()) else {
+            continue;
+        };
+        taken += 1;
+        let shown = reported(node);
+        ensure!(
+            shown == coordinates || !keeps_reports(node),
+            "{line:?} was taken, and node {node} reports {shown}"
+        );
+    }
+    note(&format!("{taken} of {LINES} lines taken"));
+    ensure!(taken > LINES / 50, "only {taken} lines say anything");
     drop(injector);
     Ok(())
 }

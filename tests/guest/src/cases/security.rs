@@ -98,7 +98,7 @@ fn taint_at_load(_bench: &mut Bench<'_>) -> Result<()> {
     Ok(())
 }
 
-/// The takeover adds K.
+/// The takeover adds K; its switch is root's.
 fn takeover_taint(_bench: &mut Bench<'_>) -> Result<()> {
     let before = tainted()?;
     let takeover = Takeover::load("")?;
@@ -108,11 +108,23 @@ fn takeover_taint(_bench: &mut Bench<'_>) -> Result<()> {
         own == expected,
         "the takeover has {own:#x}, not {expected:#x}"
     );
+    expect_roots(takeover::ENABLED, 0o644)?;
     takeover.unload()?;
     let after = tainted()?;
     ensure!(
         after == before | expected,
         "the kernel was tainted {before:#x} and now is {after:#x}"
+    );
+    Ok(())
+}
+
+/// Expects a file to be root's, with this mode.
+fn expect_roots(path: &str, mode: u32) -> Result<()> {
+    let meta = fs::metadata(path).with_context(|| path.to_owned())?;
+    let found = (meta.uid(), meta.gid(), meta.permissions().mode() & 0o7777);
+    ensure!(
+        found == (0, 0, mode),
+        "{path} has owner, group and mode {found:?}, expected mode {mode:o}"
     );
     Ok(())
 }
@@ -141,11 +153,15 @@ fn expect(accesses: &Accesses, write: impl Fn(u32) -> i32) -> Result<()> {
     Ok(())
 }
 
-/// Both folders of the module, tried by `who`.
+/// Both folders of the module, tried by `who`, and a write that changes something or does not.
 fn expect_writes(who: Who, write: impl Fn(u32) -> i32) -> Result<()> {
-    let provider = Provider::load("")?;
+    let provider = Provider::load("target=900")?;
     let accesses = ask(who, &[DIRECTORY, PARAMETERS])?;
-    expect(&accesses, write).with_context(|| format!("{who:?}"))?;
+    expect(&accesses, &write).with_context(|| format!("{who:?}"))?;
+    let may = write(0o644) == 0;
+    let taken = who.writes(&provider.path("target"), "901")?;
+    ensure!(taken == may, "{who:?} has written: {taken}");
+    provider.expect("target", if may { "901" } else { "900" })?;
     provider.unload()
 }
 
@@ -185,7 +201,17 @@ fn samples(_bench: &mut Bench<'_>) -> Result<()> {
         accesses.values().eq([&refused]),
         "a user has {accesses:?} to the injector"
     );
-    injector.unload()
+    expect_roots(INJECT, 0o200)?;
+    injector.unload()?;
+
+    let provider = Provider::load("")?;
+    let spread = Module::load("spread_pages", "pages=9")?;
+    for name in ["nodes", "tables"] {
+        expect_roots(&format!("/sys/kernel/debug/spread_pages/{name}"), 0o400)?;
+    }
+    expect_roots("/sys/kernel/debug", 0o700)?;
+    spread.unload()?;
+    provider.unload()
 }
 
 /// A numaweave that is loaded works on under each level, the takeover too, and once it is gone
