@@ -4,16 +4,17 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 from guest.runner import BROKEN
 
-from . import firmware
+from . import firmware, torture
 from .builds import make
 from .guests import end_to_end, kunit
-from .item import GUEST_SECONDS, Item, Result, guest
+from .item import BUILD, GUEST_SECONDS, TOP, Item, Result, guest
 from .runner import differs, provoke
 
 # Each is some times slower than the test kernel, so that not every topology has its turn: the
@@ -57,6 +58,13 @@ def items() -> list[Item]:
         on("debug", "warning", warning, first, is_long=False),
         on("kasan", "kunit", kunit, TOPOLOGIES["kasan"][0]),
         on("kasan", "warning", warning, TOPOLOGIES["kasan"][0]),
+        Item(
+            "instrumented on kasan",
+            instrumented,
+            needs_builds=True,
+            needs_kernel="kasan",
+            is_long=True,
+        ),
     ]
     for kernel, guilty_of in FAULTS:
         run = partial(fault, guilty_of=guilty_of)
@@ -68,9 +76,25 @@ def items() -> list[Item]:
     for topology, suites in RACES.items():
         run = partial(end_to_end, suites=suites, seconds=SECONDS)
         guests += [on("kcsan", "guest", run, topology)]
-    guests += firmware.items_on("debug", OPTIONS["debug"])
+    for kernel in TOPOLOGIES:
+        guests += firmware.items_on(kernel, OPTIONS.get(kernel, ()))
+        guests += torture.items_on(kernel)
     kernels = {item.needs_kernel: item.is_long for item in reversed(guests)}
     return [*(build(kernel, kernels[kernel]) for kernel in (*TOPOLOGIES, "kcsan")), *guests]
+
+
+def instrumented(log: Path) -> Result:
+    """KASAN checks accesses of the module's Rust code as well, which needs rustc's help."""
+    result = Result()
+    for name in ("rust/numaweave.o", "livepatch/numaweave_livepatch.o"):
+        nm = [str(TOP / "scripts/in-root"), "nm", str(BUILD / "modules/kasan" / name)]
+        done = subprocess.run(nm, check=False, capture_output=True, text=True)
+        calls = sorted(set(re.findall(r" U (__asan_\w+)", done.stdout)))
+        with log.open("a") as file:
+            file.write(f"{name}: {' '.join(calls)}\n{done.stderr}")
+        checks = any(re.match("__asan_(report_)?(load|store)", call) for call in calls)
+        result.check(name, None if checks else f"calls only {calls}")
+    return result
 
 
 def build(kernel: str, is_long: bool) -> Item:

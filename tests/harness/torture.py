@@ -7,7 +7,7 @@ import random
 from functools import partial
 from pathlib import Path
 
-from torture.session import ALL, TOPOLOGIES, WRITES, Scenario, run
+from torture.session import ALL, QUICK, TOPOLOGIES, WRITES, Scenario, run
 
 from .item import Item, Result
 
@@ -21,9 +21,24 @@ def items() -> list[Item]:
     ]
 
 
-def torture(name: str, part: str, log: Path) -> Result:
+def items_on(kernel: str) -> list[Item]:
+    """Everything at once on one of the kernels that check, when all items are asked for."""
+    return [
+        Item(
+            f"torture {name} {ALL} on {kernel}",
+            partial(torture, name, ALL, kernel=kernel),
+            needs_builds=True,
+            needs_kernel=kernel,
+            is_long=True,
+        )
+        for name in TOPOLOGIES
+    ]
+
+
+def torture(name: str, part: str, log: Path, kernel: str = "test") -> Result:
     """Each round is a case; the seed differs from run to run and is in the log."""
-    session = run(Scenario("test", name, part), random.getrandbits(64), ROUNDS, log)
+    rounds = ROUNDS if kernel in QUICK else ROUNDS // 2
+    session = run(Scenario(kernel, name, part), random.getrandbits(64), rounds, log)
     result = Result(passed=session.tally.get("rounds", 0))
     result.check("session", session.problem and f"{session.problem}; {session.repeat()}")
     return result
