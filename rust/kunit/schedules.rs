@@ -9,7 +9,7 @@ use crate::{
         node::{NodeId, NodeMask, SharedNodeMask},
         rcu::RcuBox,
     },
-    policy::schedule::Turn,
+    policy::{self, schedule::Turn},
     provider::{
         schedules::{Choice, Plan, Schedule, Schedules},
         table::{Draft, Table, VectorId, Viewer},
@@ -45,6 +45,18 @@ fn schedule(table: &Table, nodes: NodeMask) -> Result<KBox<Schedule>> {
 /// Weights that tell the rules apart: a plain ratio, common factors, zeros, and zeros alone.
 const PATTERNS: [&[u8]; 6] = [&[6, 2, 1], &[4, 2], &[3, 0, 1], &[0], &[1], &[255, 1]];
 
+/// Weights that many nodes have too long a cycle of to compute it in order, one with a common factor.
+const LONG_PATTERNS: [&[u8]; 2] = [&[255, 1], &[254, 252]];
+
+/// Returns how many of the turns from the first on `node` has.
+fn count(choice: &Choice<'_>, node: NodeId, turns: u32) -> usize {
+    let is_its = |turn: &Turn| turn.node == u16::from(node);
+    let turns = (0..turns).filter_map(|index| choice.turn_at(index.into()));
+    turns
+        .filter(is_its)
+        .fold(0, |count: usize, _| count.saturating_add(1))
+}
+
 #[kunit_tests(numaweave_schedules)]
 mod tests {
     use super::*;
@@ -66,6 +78,32 @@ mod tests {
                         assert_eq!(Some(schedule.turn_at(index)), choice.turn_at(index));
                     }
                 }
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_cycle_of_runs_has_the_share_of_each_node() -> Result {
+        for pattern in LONG_PATTERNS {
+            let table = table(pattern)?;
+            let nodes = nodes(0);
+            let choice = Choice::new(&table, VectorId::SYSTEM, &nodes);
+            if choice.is_computed_in_order() {
+                continue;
+            }
+            let weights = || {
+                nodes
+                    .iter()
+                    .map(|node| table.weight(VectorId::SYSTEM, node))
+            };
+            let divisor = policy::divisor(weights()).ok_or(EINVAL)?;
+            let turns = || weights().map(|weight| weight / divisor);
+            let cycle = turns().fold(0u32, |sum, turns| sum.saturating_add(turns.into()));
+            // Each is looked for among all: the first and the last are enough.
+            let ends = || nodes.iter().zip(turns());
+            for (node, turns) in [ends().next(), ends().last()].into_iter().flatten() {
+                assert_eq!(count(&choice, node, cycle), usize::from(turns));
             }
         }
         Ok(())

@@ -323,7 +323,11 @@ impl<'a> Choice<'a> {
         let index = Period::new(self.cycle()?).place(index);
         let turn = Few::new(weights())
             .and_then(|few| schedule::turn_at(few.weights(), index))
-            .or_else(|| schedule::run_at(weights(), index))?;
+            .or_else(|| {
+                // The place is one in a cycle of weights in lowest terms.
+                let divisor = policy::divisor(weights())?;
+                schedule::run_at(weights().map(|weight| weight / divisor), index)
+            })?;
         self.named(turn)
     }
 
