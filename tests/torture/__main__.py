@@ -86,6 +86,8 @@ def main() -> int:
     failed = [session for session in campaign.sessions if session.problem]
     for session in failed:
         print(f"failed: {session.problem}\n  {session.repeat()}")
+    if not any(session.tally.get("by_takeover") for session in campaign.sessions):
+        print("note: no pages of the takeover's were compared with the table in force")
     print(f"{len(campaign.sessions) - len(failed)} passed, {len(failed)} failed")
     return 1 if failed else 0
 

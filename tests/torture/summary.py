@@ -13,7 +13,7 @@ from .session import ALL, PARTS, WRITES, Session
 if TYPE_CHECKING:
     from .__main__ import Campaign
 
-COLUMNS = ("rounds", "changes", "refused", "batches", "compared", "pages")
+COLUMNS = ("rounds", "changes", "refused", "batches", "compared", "by_takeover", "pages")
 
 
 def commit() -> str:
@@ -30,7 +30,7 @@ def summary(campaign: Campaign) -> str:
         f"commit {campaign.commit}, seed {campaign.seed}, kernels {', '.join(campaign.kernels)}, "
         f"{campaign.seconds:.0f} s",
         "",
-        f"| part | sessions | {' | '.join(COLUMNS)} | failed |",
+        f"| part | sessions | {' | '.join(COLUMNS).replace('_', ' ')} | failed |",
         f"|---|{'---:|' * (len(COLUMNS) + 2)}",
     ]
     for part in (ALL, WRITES, *PARTS):

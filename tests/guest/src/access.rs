@@ -8,7 +8,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-use anyhow::{Context, Result};
+use anyhow::{bail, Context, Result};
 use clap::{Args, ValueEnum};
 use nix::mount::{mount, MsFlags};
 use nix::sched::{unshare, CloneFlags};
@@ -57,7 +57,10 @@ pub(crate) fn main(question: &Question) -> Result<ExitCode> {
         Some(Inside::ReadOnlySys) => make_sys_read_only()?,
         None => {}
     }
-    if let (Some(value), [path]) = (&question.write, question.paths.as_slice()) {
+    if let Some(value) = &question.write {
+        let [path] = question.paths.as_slice() else {
+            bail!("--write is for one file");
+        };
         println!("{}", errno(file::try_write(path, value)));
         return Ok(ExitCode::SUCCESS);
     }
@@ -153,11 +156,10 @@ impl Who {
         Ok(command)
     }
 
-    /// Has him write `value` to the file at `path`; returns whether that was taken.
-    pub(crate) fn writes(self, path: &Path, value: &str) -> Result<bool> {
+    /// Has him write `value` to the file at `path`; returns the errno, 0 where it was taken.
+    pub(crate) fn write(self, path: &Path, value: &str) -> Result<i32> {
         let path = path.to_str().context("a path that is no text")?;
-        let status = workload::json_of::<i32>(&mut self.command(&["--write", value, path])?)?;
-        Ok(status == 0)
+        workload::json_of(&mut self.command(&["--write", value, path])?)
     }
 }
 

@@ -4,7 +4,7 @@
 
 use std::ffi::CString;
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{ensure, Context, Result};
 use nix::errno::Errno;
@@ -86,11 +86,21 @@ pub(crate) fn load_for_good(name: &str) -> Result<()> {
 }
 
 fn insert(name: &str, parameters: &str) -> Result<()> {
-    let path = format!("/modules/{name}.ko");
-    let file = File::open(&path).with_context(|| format!("cannot open {path}"))?;
+    let path = image(name);
+    let path = path.display();
+    let file = File::open(image(name)).with_context(|| format!("cannot open {path}"))?;
     let options = CString::new(parameters).context("a module parameter holds a NUL")?;
     finit_module(&file, &options, ModuleInitFlags::empty())
         .with_context(|| format!("the kernel refuses {path} with parameters {parameters:?}"))
+}
+
+/// Whether this guest has the module `name`.
+pub(crate) fn is_there(name: &str) -> bool {
+    image(name).exists()
+}
+
+fn image(name: &str) -> PathBuf {
+    Path::new("/modules").join(name).with_extension("ko")
 }
 
 /// Unloads a module by its name.

@@ -7,7 +7,7 @@
 //! into half of one. `/proc/slabinfo` counts objects, but those that wait on a CPU to be used again
 //! or to be freed count as in use; so the module `free_barrier` waits for all that is to be freed,
 //! every cache is shrunk, which gives back the rest, and the least of several looks counts. What is left
-//! is exact but for what other tasks keep.
+//! is exact but for what other tasks keep, and kobjects that `DEBUG_KOBJECT_RELEASE` holds for seconds.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -27,11 +27,6 @@ const BARRIER: &str = "free_barrier";
 /// Caches of what watches over the others on checking kernels: they grow with what is watched, and keep
 /// what they have.
 const WATCHERS: [&str; 2] = ["debug_objects_cache", "kmemleak_object"];
-
-/// What is too large for a cache has at least this much; less is room that caches keep.
-const BLOCKS: &str = "slab blocks of 16 KiB";
-/// And so many of these may be such room.
-const ROOM: u64 = 32;
 
 /// Looks at the counters that make a floor.
 const LOOKS: u32 = 8;
@@ -113,7 +108,11 @@ impl Usage {
             .count();
         counters.insert("vmalloc areas".to_owned(), u64::try_from(areas)?);
         counters.insert("vmalloc pages".to_owned(), meminfo_pages("VmallocUsed:")?);
-        counters.insert(BLOCKS.to_owned(), meminfo_pages("Slab:")? / 4);
+        // Objects too large for a cache have at least 16 KiB; less is room that caches keep.
+        counters.insert(
+            "slab blocks of 16 KiB".to_owned(),
+            meminfo_pages("Slab:")? / 4,
+        );
         let modules = file::read("/proc/modules")?.lines().count();
         Ok(Self { counters, modules })
     }
@@ -124,14 +123,11 @@ impl Usage {
         meminfo_pages("MemFree:")
     }
 
-    /// The counters that grew by `at_least` or more since `before`, but for room that caches keep, and by
-    /// how much.
+    /// The counters that grew by `at_least` or more since `before`, and by how much.
     pub(crate) fn growth(&self, before: &Self, at_least: u64) -> Vec<String> {
         let grown = |name: &String, now: u64| {
             let then = before.counters.get(name).copied().unwrap_or(0);
-            let room = if name == BLOCKS { ROOM } else { 0 };
-            now.checked_sub(then)
-                .filter(|&more| more >= at_least + room)
+            now.checked_sub(then).filter(|&more| more >= at_least)
         };
         let counters = self.counters.iter();
         counters

@@ -158,10 +158,12 @@ fn expect_writes(who: Who, write: impl Fn(u32) -> i32) -> Result<()> {
     let provider = Provider::load("target=900")?;
     let accesses = ask(who, &[DIRECTORY, PARAMETERS])?;
     expect(&accesses, &write).with_context(|| format!("{who:?}"))?;
-    let may = write(0o644) == 0;
-    let taken = who.writes(&provider.path("target"), "901")?;
-    ensure!(taken == may, "{who:?} has written: {taken}");
-    provider.expect("target", if may { "901" } else { "900" })?;
+    let (status, expected) = (who.write(&provider.path("target"), "901")?, write(0o644));
+    ensure!(
+        status == expected,
+        "{who:?} writes: {status}, expected {expected}"
+    );
+    provider.expect("target", if status == 0 { "901" } else { "900" })?;
     provider.unload()
 }
 

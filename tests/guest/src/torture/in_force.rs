@@ -7,10 +7,14 @@
 
 use std::collections::BTreeSet;
 
-use anyhow::{ensure, Result};
+use anyhow::{ensure, Context, Result};
+use nix::errno::Errno;
+use numaweave_policy::reduce;
+use numaweave_policy::schedule::{DIRECT_NODES, DIRECT_STEPS};
 
 use super::site::Site;
 use crate::kernel_table::KernelTable;
+use crate::module::errno;
 use crate::provider::Provider;
 use crate::takeover;
 use crate::weights::Weights;
@@ -18,23 +22,26 @@ use crate::weights::Weights;
 /// One look.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct InForce {
-    /// What the parts had done by then, see [`Site::changes`].
+    /// What the parts had done by then.
     changes: u64,
     /// Count of numaweave's tables: reports change it, a little later.
     generation: u32,
-    /// Whether the takeover decides. It may begin with another order than it goes on with.
-    by_takeover: bool,
+    /// Whether the takeover decides.
+    pub(super) by_takeover: bool,
     weights: Weights,
 }
 
 impl InForce {
-    /// Looks at what a task on a CPU of `initiator` goes by; [`None`] where that is just changing hands.
+    /// Looks at what a task on a CPU of `initiator` goes by; [`None`] where something is just being
+    /// changed.
     pub(super) fn look(
         site: &Site<'_>,
         provider: &Provider,
         initiator: u32,
     ) -> Result<Option<Self>> {
-        let changes = site.changes();
+        let Some(changes) = site.quiet() else {
+            return Ok(None);
+        };
         let generation = provider.number("generation")?;
         // Waits for a table that is being written.
         provider.read("in_sync")?;
@@ -46,10 +53,18 @@ impl InForce {
         let weights = if by_takeover {
             provider.weights_for(by_initiator.then_some(initiator))
         } else {
-            Ok(KernelTable::read()?.weights)
+            KernelTable::read().map(|table| table.weights)
         };
-        // A node may have gone while its file was read.
-        Ok(weights.ok().map(|weights| Self {
+        let weights = match weights {
+            Ok(weights) => weights,
+            // A node has gone while its file was read.
+            Err(error) if matches!(errno(&error), Some(Errno::ENOENT | Errno::ENODEV)) => {
+                return Ok(None);
+            }
+            Err(error) => return Err(error),
+        };
+        let is_same = site.quiet() == Some(changes) && provider.number("generation")? == generation;
+        Ok(is_same.then_some(Self {
             changes,
             generation,
             by_takeover,
@@ -58,19 +73,32 @@ impl InForce {
     }
 
     /// Expects pages that were placed one after another under a policy of `nodes` to have gone to the
-    /// nodes in `placed` by these weights, from whatever place of a cycle on.
-    pub(super) fn expect(&self, nodes: &BTreeSet<u32>, placed: &[u32]) -> Result<()> {
-        let weight = |node| self.weights.get(node).copied().unwrap_or(1);
-        let is_zero = nodes.iter().all(|node| weight(node) == 0);
-        let weight = |node| usize::from(if is_zero { 1 } else { weight(node) });
-        let cycle: usize = nodes.iter().map(weight).sum();
-        for node in nodes {
-            let share = Share {
-                weight: weight(node),
-                cycle,
-            };
+    /// nodes in `placed` by these weights, from whatever place of a cycle on. Returns whether they could
+    /// have been otherwise.
+    pub(super) fn expect(&self, nodes: &BTreeSet<u32>, placed: &[u32]) -> Result<bool> {
+        let weight = |node: &u32| self.weights.get(node).copied();
+        let weights: Option<Vec<u8>> = nodes.iter().map(weight).collect();
+        let mut weights = weights.with_context(|| format!("no weights of {nodes:?}: {self:?}"))?;
+        if weights.iter().all(|&weight| weight == 0) {
+            weights.fill(1);
+        }
+        let mut orders = 1;
+        if self.by_takeover {
+            reduce(&mut weights);
+            let cycle: u32 = weights.iter().map(|&weight| u32::from(weight)).sum();
+            let steps = u64::from(cycle) * u64::try_from(nodes.len())?;
+            if nodes.len() > DIRECT_NODES || steps > DIRECT_STEPS.into() {
+                // Runs, until the order is made; and again if it has to make room for others.
+                orders = 3;
+            }
+        }
+        let cycle = weights.iter().map(|&weight| usize::from(weight)).sum();
+        let mut says_much = false;
+        for (node, weight) in nodes.iter().zip(weights.into_iter().map(usize::from)) {
+            let share = Share { weight, cycle };
             let found = placed.iter().filter(|place| *place == node).count();
-            let (least, most) = share.bounds(placed.len(), self.by_takeover);
+            let (least, most) = share.bounds(placed.len(), orders);
+            says_much |= least > 0 || most < placed.len();
             ensure!(
                 (least..=most).contains(&found),
                 "{found} of {} pages under {nodes:?} lie on node {node}, where {self:?} allows {least} \
@@ -78,7 +106,7 @@ impl InForce {
                 placed.len()
             );
         }
-        Ok(())
+        Ok(says_much)
     }
 }
 
@@ -89,17 +117,21 @@ struct Share {
 }
 
 impl Share {
-    /// The least and the most that it has of `pages` turns; if `in_two`, the order may have changed once
-    /// among them.
-    fn bounds(&self, pages: usize, in_two: bool) -> (usize, usize) {
-        let last = if in_two { pages } else { 0 };
-        let splits = (0..=last).map(|first| (self.least(first), self.most(first), pages - first));
-        splits.fold((pages, 0), |(least, most), (low, high, rest)| {
-            (
-                least.min(low + self.least(rest)),
-                most.max(high + self.most(rest)),
-            )
-        })
+    /// The least and the most that it has of `pages` turns, by up to so many `orders` one after another.
+    fn bounds(&self, pages: usize, orders: u32) -> (usize, usize) {
+        let one = |turns| (self.least(turns), self.most(turns));
+        let whole: Vec<_> = (0..=pages).map(one).collect();
+        let mut bounds = whole.clone();
+        for _ in 1..orders {
+            let longer = |turns: usize| {
+                let parts = bounds.iter().zip(whole.iter().take(turns + 1).rev());
+                parts.fold((turns, 0), |(least, most), (first, second)| {
+                    (least.min(first.0 + second.0), most.max(first.1 + second.1))
+                })
+            };
+            bounds = (0..=pages).map(longer).collect();
+        }
+        bounds.last().copied().unwrap_or_default()
     }
 
     fn least(&self, turns: usize) -> usize {
@@ -122,16 +154,17 @@ mod tests {
             weight: 6,
             cycle: 9,
         };
-        assert_eq!(share.bounds(9, false), (6, 6));
-        assert_eq!(share.bounds(12, false), (6, 9));
-        assert_eq!(share.bounds(2, false), (0, 2));
-        assert_eq!(share.bounds(128, false), (84, 86));
-        // 3 pages of a run of others, then 6 of its own, and the other way round.
-        assert_eq!(share.bounds(9, true), (3, 9));
+        assert_eq!(share.bounds(9, 1), (6, 6));
+        assert_eq!(share.bounds(12, 1), (6, 9));
+        assert_eq!(share.bounds(2, 1), (0, 2));
+        assert_eq!(share.bounds(128, 1), (84, 86));
+        // The three pages of the others by one order and again by the next, or the six of its own.
+        assert_eq!(share.bounds(9, 2), (3, 9));
+        assert_eq!(share.bounds(9, 3), (0, 9));
         let none = Share {
             weight: 0,
             cycle: 9,
         };
-        assert_eq!(none.bounds(128, true), (0, 0));
+        assert_eq!(none.bounds(128, 3), (0, 0));
     }
 }

@@ -7,7 +7,6 @@
 //! when all have ended.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::PoisonError;
 use std::thread;
@@ -63,14 +62,13 @@ pub(super) enum Part {
 impl Part {
     /// What this guest can do.
     pub(super) fn possible(machine: &Machine) -> BTreeSet<Self> {
-        let there = |module| Path::new(&format!("/modules/{module}.ko")).exists();
         let is_possible = |part: &Self| match part {
             Self::Memory => !machine.hotplug.is_empty(),
             Self::Dimms => Monitor::is_there(),
-            Self::Takeover => there(takeover::MODULE),
+            Self::Takeover => module::is_there(takeover::MODULE),
             Self::Reports => machine.memory.iter().any(|&node| keeps_reports(node)),
             Self::Ftrace => ftrace::can_be_turned_off(),
-            Self::Rival => there(RIVAL),
+            Self::Rival => module::is_there(RIVAL),
             Self::Settings | Self::Overrides | Self::Weights | Self::Kernel | Self::Modules => true,
         };
         let all = Self::value_variants().iter().copied();
@@ -241,8 +239,9 @@ fn reports(site: &Site<'_>, rng: &mut Rng) -> Result<()> {
     for number in 0..48 {
         let node = one_of(rng, nodes.iter().copied())?;
         let coordinates = random::coordinates(rng);
+        let change = site.begin_change();
         report(node, coordinates)?;
-        site.change();
+        drop(change);
         site.model().reported.insert(node, coordinates);
         if number % 12 == 11 {
             pause(rng);
@@ -253,13 +252,14 @@ fn reports(site: &Site<'_>, rng: &mut Rng) -> Result<()> {
 
 fn kernel(site: &Site<'_>, rng: &mut Rng) -> Result<()> {
     for _ in 0..10 {
+        let change = site.begin_change();
         if rng.u32(..3) == 0 {
             kernel_table::set_auto(rng.bool())?;
         } else {
             let node = one_of(rng, &site.machine.memory)?;
             kernel_table::set_weight(*node, rng.u8(1..))?;
         }
-        site.change();
+        drop(change);
         pause(rng);
     }
     Ok(())
@@ -322,6 +322,18 @@ pub(super) fn administrator_wins(
 fn take_over(site: &Site<'_>, rng: &mut Rng) -> Result<()> {
     for _ in 0..3 {
         if let Some(patch) = site.load_patch()? {
+            if rng.bool() {
+                wait_for("all tasks to go by the patch", || {
+                    let settled = takeover::is_settled();
+                    Ok(if settled == Some(true) {
+                        Ok(())
+                    } else {
+                        Err(format!("{settled:?}"))
+                    })
+                })?;
+                // Time for pages that the takeover alone has placed.
+                thread::sleep(Duration::from_millis(rng.u64(..200)));
+            }
             pause(rng);
             patch.remove()?;
         }

@@ -31,11 +31,23 @@ pub(super) struct Site<'a> {
     /// off it leaves a flag there that Linux 7.2 takes for a fault of its own once nothing is traced
     /// any more, and ftrace is off for good.
     ftrace: Mutex<()>,
+    /// Changes that were begun, and those of them that have ended.
+    begun: AtomicU64,
     changes: AtomicU64,
     refused: AtomicU64,
     compared: AtomicU64,
+    compared_takeover: AtomicU64,
     /// Odd while memory is taken away, so that pages go elsewhere.
     moving: AtomicU64,
+}
+
+/// Something is being changed as long as this lives.
+pub(super) struct Change<'a>(&'a AtomicU64);
+
+impl Drop for Change<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
 }
 
 /// Memory is being taken away as long as this lives.
@@ -61,9 +73,11 @@ impl<'a> Site<'a> {
             model: Mutex::new(model),
             patch: Mutex::new(None),
             ftrace: Mutex::new(()),
+            begun: AtomicU64::new(0),
             changes: AtomicU64::new(0),
             refused: AtomicU64::new(0),
             compared: AtomicU64::new(0),
+            compared_takeover: AtomicU64::new(0),
             moving: AtomicU64::new(0),
         }
     }
@@ -79,7 +93,18 @@ impl<'a> Site<'a> {
         self.moving.load(Ordering::SeqCst)
     }
 
-    /// What has been changed up to now; what is being changed is counted when it is done.
+    /// Says that something is being changed until the result is dropped.
+    pub(super) fn begin_change(&self) -> Change<'_> {
+        self.begun.fetch_add(1, Ordering::SeqCst);
+        Change(&self.changes)
+    }
+
+    /// The number of changes, if all that were begun have ended.
+    pub(super) fn quiet(&self) -> Option<u64> {
+        let ended = self.changes();
+        (self.begun.load(Ordering::SeqCst) == ended).then_some(ended)
+    }
+
     pub(super) fn changes(&self) -> u64 {
         self.changes.load(Ordering::SeqCst)
     }
@@ -88,13 +113,17 @@ impl<'a> Site<'a> {
         self.refused.load(Ordering::Relaxed)
     }
 
-    /// Batches that were compared with the table in force.
-    pub(super) fn compared(&self) -> u64 {
-        self.compared.load(Ordering::Relaxed)
+    /// Batches that were compared with the table in force, and those of them that the takeover placed.
+    pub(super) fn compared(&self) -> (u64, u64) {
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        (count(&self.compared), count(&self.compared_takeover))
     }
 
-    pub(super) fn compare(&self) {
+    pub(super) fn compare(&self, by_takeover: bool) {
         self.compared.fetch_add(1, Ordering::Relaxed);
+        if by_takeover {
+            self.compared_takeover.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     /// The takeover, if the part that it belongs to has left it there.
@@ -126,7 +155,7 @@ impl<'a> Site<'a> {
     }
 
     pub(super) fn change(&self) {
-        self.changes.fetch_add(1, Ordering::SeqCst);
+        drop(self.begin_change());
     }
 
     pub(super) fn refuse(&self) {
@@ -137,9 +166,12 @@ impl<'a> Site<'a> {
     /// Writes a file of numaweave; while that comes and goes, it may not be there.
     pub(super) fn write(&self, name: &str, value: &str) -> Result<()> {
         let path = PathBuf::from(DIRECTORY).join(name);
+        let _change = self.begin_change();
         match file::try_write(&path, value) {
-            Err(error) if self.churn && is_away(&error) => self.refuse(),
-            Ok(written) if written == value.len() => self.change(),
+            Err(error) if self.churn && is_away(&error) => {
+                self.refused.fetch_add(1, Ordering::Relaxed);
+            }
+            Ok(written) if written == value.len() => {}
             written => bail!("{value:?} written to {}: {written:?}", path.display()),
         }
         Ok(())

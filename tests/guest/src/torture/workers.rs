@@ -105,8 +105,9 @@ fn batches(
         }
         let initiator = *one_of(rng, &site.machine.cpu)?;
         pages::run_on(initiator)?;
-        // Under a task's policy the kernel's own pages take turns, and four huge pages say little.
-        let is_exact = !by_task && backing != Backing::Thp && meaning != Meaning::Relative;
+        // Faults have an index, whosever the policy is, so no other page takes a turn of these. Four huge
+        // ones say little.
+        let is_exact = backing != Backing::Thp && meaning != Meaning::Relative;
         let look = || match provider.filter(|_| is_exact) {
             Some(provider) => InForce::look(site, provider, initiator),
             None => Ok(None),
@@ -137,11 +138,16 @@ fn batches(
                 "a page of {backing:?} under a policy of {nodes:?} ({meaning:?}) lies on node {node}"
             );
         }
-        if let Some(table) = before.filter(|table| after.as_ref() == Some(table) && !moves) {
-            table
-                .expect(&nodes, &order)
-                .with_context(|| format!("{backing:?} ({meaning:?}) from node {initiator}"))?;
-            site.compare();
+        // A page that is just being moved has no node.
+        let is_whole = order.len() == pages && !moves;
+        if let Some(table) = before.filter(|table| is_whole && after.as_ref() == Some(table)) {
+            let owner = if by_task { "task" } else { "mapping" };
+            let says_much = table.expect(&nodes, &order).with_context(|| {
+                format!("{backing:?} by the {owner}'s policy ({meaning:?}) from node {initiator}")
+            })?;
+            if says_much {
+                site.compare(table.by_takeover);
+            }
         }
         done += 1;
     }

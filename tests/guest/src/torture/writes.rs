@@ -17,7 +17,7 @@ use crate::file;
 use crate::machine::Machine;
 use crate::module;
 use crate::provider::{difference, file_names, Provider};
-use crate::takeover::Patch;
+use crate::takeover::{self, Patch};
 
 /// How many.
 #[derive(Args, Debug)]
@@ -72,18 +72,24 @@ pub(crate) fn main(order: &Order) -> Result<ExitCode> {
         machine.topology.name, order.count
     );
     file::write("/sys/kernel/rcu_expedited", "1")?;
+    let takes_over = module::is_there(takeover::MODULE);
     let mut tally = Tally::default();
     let mut rng = Rng::with_seed(seed);
     let mut done = 0;
     let result = (|| -> Result<()> {
         while done < order.count {
             let provider = load(&machine, &mut rng, &mut tally)?;
-            let patch = rng.bool().then(|| Patch::load(&provider)).transpose()?;
+            let patch = (takes_over && rng.bool()).then(|| Patch::load(&provider));
+            let patch = patch.transpose()?;
             let attached = patch.is_some();
+            if attached {
+                // Publishes, if that has not been done yet.
+                provider.write("auto", "true")?;
+            }
             let files = files(&machine, attached)?;
             let until = order.count.min(done + LOAD);
             while done < until {
-                write(&provider, &files, attached, &mut rng, &mut tally)?;
+                write(&provider, &files, &mut rng, &mut tally)?;
                 done += 1;
                 if done % LOOK == 0 {
                     look(&provider, attached)?;
@@ -170,13 +176,7 @@ fn files(machine: &Machine, attached: bool) -> Result<Vec<File>> {
 }
 
 /// One write.
-fn write(
-    provider: &Provider,
-    files: &[File],
-    attached: bool,
-    rng: &mut Rng,
-    tally: &mut Tally,
-) -> Result<()> {
+fn write(provider: &Provider, files: &[File], rng: &mut Rng, tally: &mut Tally) -> Result<()> {
     let (name, kind) = rng.choice(files).context("there are no files")?;
     let other = Kind::Number(0, u32::MAX.into());
     let value = Value::random(kind.as_ref().unwrap_or(&other), rng);
@@ -215,8 +215,6 @@ fn write(
             if let Some(whole) = whole {
                 let mut changes = difference(&whole, &provider.state()?);
                 changes.retain(|change| !moving.iter().any(|name| change.contains(name)));
-                // With the takeover it follows what was taken before a little later.
-                changes.retain(|change| !(attached && change.starts_with("the kernel's table")));
                 ensure!(
                     changes.is_empty(),
                     "{name} refused {value}, but {}",
