@@ -6,6 +6,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+# Said once by the unwinder where an interrupt or KCSAN asks for a backtrace amid return_to_handler
+# of Linux 7.2, which every user of fprobe or the function graph has: it takes its own return
+# address off the stack before it jumps there, and the unwinder's tables do not follow it.
+UNWINDER = rb"stack going in the wrong direction\? at return_to_handler\+"
 # A printk line may begin with a level, a time stamp and a caller.
 PREFIX = rb"^(?:<\d+>)?(?:\[[ \d.]+\] ?)?(?:\[ *[TC]\d+\] ?)?"
 SPLAT = re.compile(
@@ -13,7 +17,7 @@ SPLAT = re.compile(
     rb"Kernel panic - not syncing"
     rb"|Oops: |general protection fault|double fault"
     rb"|(?:watchdog: |kernel )?BUG[: ]"
-    rb"|WARNING: "
+    rb"|WARNING: (?!" + UNWINDER + rb")"
     rb"|INFO: (?:possible |inconsistent |trying to register non-static key)"  # lockdep
     rb"|DEBUG_LOCKS_WARN_ON"
     rb"|(?:rcu: )?INFO: \S+ (?:self-)?detected (?:expedited )?stalls?"

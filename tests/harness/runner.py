@@ -54,6 +54,7 @@ hpet: DEBUG: nothing
 # debug_info: pass:1 fail:0
 rcu: Hierarchical SRCU implementation.
     ok 1 BUG: the_name_of_a_test
+[    9.0][  T77] WARNING: stack going in the wrong direction? at return_to_handler+0x46/0x50
 """
 # A report of KCSAN's, with a function in each of its two backtraces.
 RACE = """\
