@@ -26,6 +26,8 @@ TOPOLOGIES = {
 # `debug` holds a kobject for seconds after its end, which is waiting for the most part.
 OPTIONS = {"debug": ("--icount",)}
 SECONDS = 3 * GUEST_SECONDS
+# KASAN takes so much of the nodes of 128 MiB that huge pages have to go to others.
+TOO_SMALL = {"kasan": ("many",)}
 # What the KUnit suites lose shows where there is kmemleak.
 UNLOAD_AND_LOOK = ("sh", "-c", "rmmod numaweave && numaweave-guest test leaks.")
 # Races need several tasks at it: the suites that have them.
@@ -78,7 +80,7 @@ def items() -> list[Item]:
         guests += [on("kcsan", "guest", run, topology)]
     for kernel in TOPOLOGIES:
         guests += firmware.items_on(kernel, OPTIONS.get(kernel, ()))
-        guests += torture.items_on(kernel)
+        guests += torture.items_on(kernel, TOO_SMALL.get(kernel, ()))
     kernels = {item.needs_kernel: item.is_long for item in reversed(guests)}
     return [*(build(kernel, kernels[kernel]) for kernel in (*TOPOLOGIES, "kcsan")), *guests]
 

@@ -21,7 +21,7 @@ def items() -> list[Item]:
     ]
 
 
-def items_on(kernel: str) -> list[Item]:
+def items_on(kernel: str, without: tuple[str, ...] = ()) -> list[Item]:
     """Everything at once on one of the kernels that check, when all items are asked for."""
     return [
         Item(
@@ -32,6 +32,7 @@ def items_on(kernel: str) -> list[Item]:
             is_long=True,
         )
         for name in TOPOLOGIES
+        if name not in without
     ]
 
 
