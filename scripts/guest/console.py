@@ -36,15 +36,25 @@ RACE = re.compile(
     PREFIX + rb"BUG: KCSAN: (?P<title>.*)\n(?P<report>(?:.*\n)*?)(?:" + PREFIX + rb"=====|\Z)",
     re.MULTILINE,
 )
+# What an interrupt has interrupted, in the backtrace of what the interrupt does.
+INTERRUPTED = re.compile(
+    rb"(" + PREFIX + rb" asm_(?:sysvec_\w+|common_interrupt)\+.*\n)"
+    rb"(?:" + PREFIX + rb" \S+\+0x.*\n)*",
+    re.MULTILINE,
+)
 # A function of ours in a backtrace: the kernel puts the module's name after it.
 OURS = re.compile(rb"\[(?:numaweave\w*|perf_injector|spread_pages)[ \]]")
+
+
+def is_ours(report: bytes) -> bool:
+    return bool(OURS.search(INTERRUPTED.sub(rb"\1", report)))
 
 
 def find_splat(text: bytes) -> str | None:
     text = text.replace(b"\r", b"")
     for match in SPLAT.finditer(text):
         race = RACE.match(text, match.start())
-        if race and not OURS.search(race["report"]):
+        if race and not is_ours(race["report"]):
             continue
         return text[match.start() :].split(b"\n", 1)[0].decode(errors="replace")
     return None
@@ -59,7 +69,7 @@ def foreign_races(text: bytes) -> list[str]:
     places; how it does that is its own affair.
     """
     text = text.replace(b"\r", b"")
-    races = (race for race in RACE.finditer(text) if not OURS.search(race["report"]))
+    races = (race for race in RACE.finditer(text) if not is_ours(race["report"]))
     return [race["title"].decode(errors="replace") for race in races]
 
 
