@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 
 use anyhow::{anyhow, ensure, Result};
 
-use super::leaks;
 use crate::harness::{note, Bench, Case, Scope, Suite};
 use crate::kernel_table::KernelTable;
 use crate::mapping::{Backing, Mapping};
@@ -98,16 +97,9 @@ fn takeover_few(bench: &mut Bench<'_>) -> Result<()> {
 }
 
 /// 100 rounds of the takeover under load leave nothing behind.
-///
-/// Where there is kmemleak ten have to do, as one takes half a minute there. What they lose is for
-/// the suite `leaks`, which is told of every single object.
 fn takeover_many(bench: &mut Bench<'_>) -> Result<()> {
     const ROUNDS: u64 = 100;
-    const CHECKED_ROUNDS: u64 = 10;
 
-    if leaks::can_be_looked_for() {
-        return takeover_under_load(bench, CHECKED_ROUNDS);
-    }
     takeover_under_load(bench, 1)?;
     let before = Usage::floor()?;
     takeover_under_load(bench, ROUNDS)?;
